@@ -1,0 +1,21 @@
+"""The documents, the passages made from them, the exam and the tickets."""
+
+from .chunking import Passage, chunk_document, fixed_chunks, heading_chunks, load_passages, sentence_chunks
+from .documents import Document, load_documents
+from .exam import Gold, Question, find_span, gold_passages, load_exam
+
+__all__ = [
+    "Document",
+    "Gold",
+    "Passage",
+    "Question",
+    "chunk_document",
+    "find_span",
+    "fixed_chunks",
+    "gold_passages",
+    "heading_chunks",
+    "load_documents",
+    "load_exam",
+    "load_passages",
+    "sentence_chunks",
+]

@@ -1,0 +1,146 @@
+"""Compare what a learner's function returns with what is right, and say what went wrong."""
+
+from __future__ import annotations
+
+import copy
+import math
+import traceback
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from .registry import Case, Exercise, shorten
+
+PASSED, FAILED, NOT_ATTEMPTED = "passed", "failed", "not attempted"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a check found. ``details`` are sentences for the learner, the most useful first."""
+
+    exercise: Exercise
+    state: str
+    passed: int
+    total: int
+    details: tuple[str, ...] = ()
+    misconception: str | None = None
+
+
+def plain(value: Any) -> Any:
+    """A result as plain data: NumPy numbers and arrays become Python's, a tuple becomes a list.
+
+    >>> plain((1, (2.5, "a")))
+    [1, [2.5, 'a']]
+    """
+    if type(value).__module__ == "numpy":
+        value = value.tolist()
+    if isinstance(value, dict):
+        return {plain_key(key): plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(item) for item in value]
+    return value
+
+
+def plain_key(key: Any) -> Any:
+    """A dictionary key as plain data."""
+    return tuple(plain(key)) if isinstance(key, tuple) else plain(key)
+
+
+def agree(one: Any, other: Any, tolerance: float = 1e-6) -> bool:
+    """Whether two plain results are equal, floats within a tolerance. A bool is not a number, and NaN equals NaN.
+
+    >>> agree([1, 0.3], [1.0, 0.1 + 0.2]), agree(True, 1), agree("a", ["a"])
+    (True, False, False)
+    """
+    if isinstance(one, bool) or isinstance(other, bool):
+        return type(one) is type(other) and one == other
+    if isinstance(one, (int, float)) and isinstance(other, (int, float)):
+        if math.isnan(one) or math.isnan(other):
+            return math.isnan(one) and math.isnan(other)
+        return math.isclose(one, other, rel_tol=tolerance, abs_tol=tolerance)
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(agree(a, b, tolerance) for a, b in zip(one, other, strict=True))
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(agree(one[key], other[key], tolerance) for key in one)
+    return type(one) is type(other) and bool(one == other)
+
+
+def call(function: Callable[..., Any], case: Case) -> Any:
+    """Call a function with copies of a case's arguments, so that it cannot spoil them for the next one."""
+    args, kwargs = copy.deepcopy((case.args, case.kwargs))
+    return plain(function(*args, **kwargs))
+
+
+def _call_or_error(function: Callable[..., Any], case: Case) -> Any:
+    """The result, or a marker that equals no result: a wrong answer may crash on some case."""
+    try:
+        return call(function, case)
+    except Exception as error:
+        return {"raised": type(error).__name__}
+
+
+def judge(exercise: Exercise, function: Callable[..., Any], cases: Sequence[Case] | None = None) -> Outcome:
+    """Run a function on cases (the public ones by default) and compare with the reference."""
+    cases = list(exercise.public if cases is None else cases)
+    total = len(cases)
+    if not callable(function):
+        return Outcome(exercise, FAILED, 0, total, (f"{exercise.function} is not a function but {shorten(function)}.",))
+    passed, details, results, wrong = 0, [], [], []
+    for case in cases:
+        expected = _call_or_error(exercise.reference, case)
+        try:
+            result = call(function, case)
+        except NotImplementedError:
+            return Outcome(exercise, NOT_ATTEMPTED, 0, total, (f"{exercise.id}: not attempted yet",))
+        except Exception as error:
+            result = {"raised": type(error).__name__}
+            if not agree(result, expected):
+                details.append(_describe(exercise, case, _where(error), expected))
+        else:
+            if not agree(result, expected, exercise.tolerance):
+                returned = f"returned {shorten(result)}"
+                if result is None:
+                    returned = "returned None: is there a return?"
+                details.append(_describe(exercise, case, returned, expected))
+        right = agree(result, expected, exercise.tolerance)
+        passed += right
+        results.append(result)
+        wrong.append(not right)
+    if passed == total:
+        return Outcome(exercise, PASSED, passed, total)
+    return Outcome(exercise, FAILED, passed, total, tuple(details), _misconception(exercise, cases, results, wrong))
+
+
+def _describe(exercise: Exercise, case: Case, got: str, expected: Any) -> str:
+    about = f" ({case.says})" if case.says else ""
+    right = f"it should raise {expected['raised']}" if isinstance(expected, dict) and set(expected) == {"raised"} else None
+    return f"{case.show(exercise.function)}{about}: {got}; {right or f'expected {shorten(expected)}'}"
+
+
+def _where(error: Exception) -> str:
+    """The error and the line in the learner's own cell, rather than a traceback through the library."""
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if "course_lib" not in frame.filename]
+    line = f" in line {frames[-1].lineno}: {frames[-1].line}" if frames and frames[-1].line else ""
+    return f"raised {type(error).__name__}: {error}{line}"
+
+
+def _misconception(exercise: Exercise, cases: Sequence[Case], results: list[Any], wrong: list[bool]) -> str | None:
+    """The sentence of the wrong implementation that gives exactly the learner's results, wrong cases included."""
+    for misconception in exercise.misconceptions:
+        if all(
+            agree(_call_or_error(misconception.wrong, case), result, exercise.tolerance)
+            for case, result in zip(cases, results, strict=True)
+        ):
+            return misconception.sentence
+    # Two mistakes at once match no single one on all cases: name the first that explains a wrong case and contradicts none.
+    for misconception in exercise.misconceptions:
+        answers = [_call_or_error(misconception.wrong, case) for case in cases]
+        right = [_call_or_error(exercise.reference, case) for case in cases]
+        telling = [
+            agree(answer, result, exercise.tolerance)
+            for answer, result, truth, bad in zip(answers, results, right, wrong, strict=True)
+            if bad and not agree(answer, truth, exercise.tolerance)
+        ]
+        if telling and all(telling):
+            return misconception.sentence
+    return None

@@ -1,0 +1,60 @@
+"""Ask the language model: messages in, text out, the same text every time."""
+
+from __future__ import annotations
+
+from ..models import LanguageModel
+
+Message = dict[str, str]
+
+SUPPORT_DESK = (
+    "You are the support assistant of Quillfeather, a maker of home appliances. Answer the customer's question in one short sentence."
+)
+"""The system message of the closed-book exam."""
+
+
+def chat_messages(question: str, system: str = SUPPORT_DESK) -> list[Message]:
+    """The conversation that a chat model expects: what it is told to be, then what the person says.
+
+    >>> chat_messages(" How hot is it? ", system="Be brief.")
+    [{'role': 'system', 'content': 'Be brief.'}, {'role': 'user', 'content': 'How hot is it?'}]
+
+    Raises ``ValueError`` where the question is empty.
+    """
+    if not question.strip():
+        raise ValueError("the question is empty")
+    return [{"role": "system", "content": system}, {"role": "user", "content": question.strip()}]
+
+
+def generate(
+    lm: LanguageModel,
+    conversations: list[list[Message]],
+    max_new_tokens: int = 48,
+    batch_size: int = 8,
+    progress: bool = False,
+) -> list[str]:
+    """Let the model answer each conversation, in order; always the most probable next token, so that the result is fixed.
+
+    Conversations are sorted by length first, so that those in a batch need little padding.
+    """
+    import torch
+    from tqdm.auto import tqdm
+
+    prompts = [lm.tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True) for messages in conversations]
+    order = sorted(range(len(prompts)), key=lambda index: len(prompts[index]))
+    answers = [""] * len(prompts)
+    starts = range(0, len(prompts), batch_size)
+    for start in tqdm(starts, desc="answering", unit="batch", disable=not progress):
+        rows = order[start : start + batch_size]
+        batch = lm.tokenizer([prompts[row] for row in rows], padding=True, return_tensors="pt", add_special_tokens=False)
+        with torch.inference_mode():
+            output = lm.model.generate(
+                input_ids=batch["input_ids"],
+                attention_mask=batch["attention_mask"],
+                max_new_tokens=max_new_tokens,
+                do_sample=False,
+                pad_token_id=lm.tokenizer.pad_token_id,
+            )
+        new = output[:, batch["input_ids"].shape[1] :]
+        for row, tokens in zip(rows, new, strict=True):
+            answers[row] = lm.tokenizer.decode(tokens, skip_special_tokens=True).strip()
+    return answers

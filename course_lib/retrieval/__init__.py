@@ -1,0 +1,5 @@
+"""Find passages."""
+
+from .dense import DenseIndex, Hit, top_k
+
+__all__ = ["DenseIndex", "Hit", "top_k"]

@@ -1,0 +1,98 @@
+"""Search by meaning: compare the embedding of a question with those of all passages."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..corpus import Passage
+from ..models import Embedder, embedder
+from ..places import cache_folder
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+@dataclass(frozen=True)
+class Hit:
+    """A found passage with its score (cosine similarity, -1 to 1)."""
+
+    passage: Passage
+    score: float
+
+
+def top_k(query: np.ndarray, vectors: np.ndarray, k: int) -> list[tuple[int, float]]:
+    """The ``k`` rows of ``vectors`` (shape ``(n, d)``) whose direction is nearest to ``query`` (shape ``(d,)``).
+
+    Returns pairs of row number and cosine similarity, best first; on a tie the lower row first. Vectors need not have length one.
+
+    >>> import numpy as np
+    >>> [(row, round(score, 2)) for row, score in top_k(np.array([2.0, 0.0]), np.array([[0.0, 1.0], [3.0, 0.0], [1.0, 1.0]]), k=2)]
+    [(1, 1.0), (2, 0.71)]
+    """
+    import numpy as np
+
+    lengths = np.linalg.norm(vectors, axis=1) * np.linalg.norm(query)
+    scores = (vectors @ query) / np.where(lengths == 0, 1.0, lengths)
+    order = np.argsort(-scores, kind="stable")[:k]
+    return [(int(row), float(scores[row])) for row in order]
+
+
+def embed_texts(texts: Sequence[str], model: Embedder | None = None, progress: bool = False) -> np.ndarray:
+    """Embed texts, and keep the result in the cache folder: the same texts cost nothing the second time."""
+    import numpy as np
+
+    model = model or embedder()
+    digest = hashlib.sha256("\0".join([model.name, str(model.max_tokens), *texts]).encode()).hexdigest()[:32]
+    path = cache_folder() / "embeddings" / f"{digest}.npy"
+    try:
+        vectors = np.load(path)
+        if vectors.shape == (len(texts), model.dimension):
+            return vectors
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile):
+        pass  # not there, or damaged: it is only a cache
+    vectors = model.encode(list(texts), progress=progress)
+    _keep(path, vectors)
+    return vectors
+
+
+def _keep(path: Path, vectors: np.ndarray) -> None:
+    import numpy as np
+
+    partial = path.with_name(f"{path.stem}.{os.getpid()}.partial")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with partial.open("wb") as stream:
+            np.save(stream, vectors)
+        os.replace(partial, path)
+    except OSError:  # a full or read-only disk must not stop a search
+        partial.unlink(missing_ok=True)
+
+
+class DenseIndex:
+    """Exact search over the embeddings of passages.
+
+    A passage is embedded with its title in front where ``titles`` is true, so that a passage which does not name its product
+    can still be found by it.
+    """
+
+    def __init__(
+        self, passages: Sequence[Passage], model: Embedder | None = None, *, titles: bool = True, progress: bool = False
+    ) -> None:
+        self.passages, self.model = list(passages), model or embedder()
+        texts = [f"{passage.title}\n{passage.text}" if titles else passage.text for passage in self.passages]
+        self.vectors = embed_texts(texts, self.model, progress=progress)
+
+    def search(self, question: str, k: int = 5) -> list[Hit]:
+        """The ``k`` passages nearest to a question, best first."""
+        return self.search_many([question], k)[0]
+
+    def search_many(self, questions: Sequence[str], k: int = 5) -> list[list[Hit]]:
+        """:meth:`search` for many questions; they are embedded together."""
+        queries = embed_texts(questions, self.model)
+        return [[Hit(self.passages[row], score) for row, score in top_k(query, self.vectors, k)] for query in queries]
