@@ -87,7 +87,7 @@ def convert(source: str, page: str) -> str:
     for tag in soup(HEADINGS):
         level = 2 if tag.get("notoc") else marks.index(tag.name) + 2 if tag.name in marks else level
         tag.name, tag.string = f"h{level + (tag.name == 'h6')}", re.sub(NUMBER, "", words(tag))
-    text = MarkdownConverter(**OPTIONS, code_language_callback=lambda pre: pre.get("class", "")).convert_soup(soup)
+    text = MarkdownConverter(**OPTIONS, code_language_callback=lambda pre: "".join(pre.get("class", ""))).convert(str(soup))
     text = re.sub(r"(?m)^(##+) .*\s+(?=(##+) )", lambda pair: "" if len(pair[2]) <= len(pair[1]) else pair[0], text)
     text = re.sub(r"(?ms)^ *```table\n(.*?)\n *```$", r"\1", text)
     matter = f"""id: sqlite-{page.replace("/", "-")}
