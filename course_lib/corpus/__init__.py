@@ -2,7 +2,8 @@
 
 from .chunking import Passage, chunk_document, fixed_chunks, heading_chunks, load_passages, sentence_chunks
 from .documents import Document, load_documents
-from .exam import Gold, Question, find_span, gold_passages, load_exam
+from .exam import Gold, Question, find_span, gold_passages, load_exam, sample_by_type
+from .tickets import load_gold_tickets, load_raw_tickets
 
 __all__ = [
     "Document",
@@ -16,6 +17,9 @@ __all__ = [
     "heading_chunks",
     "load_documents",
     "load_exam",
+    "load_gold_tickets",
     "load_passages",
+    "load_raw_tickets",
+    "sample_by_type",
     "sentence_chunks",
 ]

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import random
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -88,6 +89,21 @@ def load_exam(split: str = "dev", corpus: str = "quillfeather", *, edition: str 
         for question in _all_questions(corpus)
         if split in ("all", question.split) and (edition is None or question.edition in (None, edition))
     ]
+
+
+def sample_by_type(questions: Sequence[Question], per_type: int, seed: int = 0) -> list[Question]:
+    """The same number of questions of each type, drawn with a seed, types in the exam's order.
+
+    >>> sample = sample_by_type(load_exam("dev"), per_type=2)
+    >>> [question.type for question in sample[:4]]
+    ['single', 'single', 'paraphrase', 'paraphrase']
+    """
+    rng = random.Random(seed)
+    chosen = []
+    for kind in TYPES:
+        rows = [question for question in questions if question.type == kind]
+        chosen.extend(rng.sample(rows, min(per_type, len(rows))))
+    return chosen
 
 
 def find_span(text: str, span: str) -> list[Span]:

@@ -15,6 +15,7 @@ from itertools import combinations
 from .chunking import Passage, chunk_document
 from .documents import CORPORA, Document, load_documents
 from .exam import SPLITS, TYPES, Question, find_span, gold_passages, load_exam
+from .tickets import check_tickets, ticket_summary
 
 MAX_SHARED_SHINGLES = 0.30
 MAX_PARAPHRASE_OVERLAP = 0.30
@@ -247,6 +248,11 @@ def main() -> int:
         family = None if corpus == "sqlite" else only
         print(summary(corpus, family))
         problems = validate(corpus, family)
+        print("\n".join(problems) if problems else "  OK: no problem found")
+        failed = failed or bool(problems)
+    if not only:
+        print(ticket_summary())
+        problems = list(check_tickets())
         print("\n".join(problems) if problems else "  OK: no problem found")
         failed = failed or bool(problems)
     return 1 if failed else 0

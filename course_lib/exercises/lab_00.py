@@ -134,7 +134,8 @@ class IsTheAnswerRight:
 
     reference = staticmethod(contains_answer)
     public = [
-        Case("The Corvid E6 brews at 91°C.", ["91 °C", "91 degrees"], says="the first spelling is there"),
+        Case("The Corvid E6 brews at 91°C.", ["91 °C"], says="the answer is there"),
+        Case("91°C", ["91 °C", "91 degrees"], says="the answer and nothing else; the first spelling is there"),
         Case("It holds 120 ml of milk.", ["12 ml", "12"], says="12 is not 120"),
         Case("Wait for three minutes.", ["3 minutes", "three minutes"], says="the second spelling is there"),
         Case("Set it to the low side first, then high.", ["high side"], says="both words are there, but not together"),

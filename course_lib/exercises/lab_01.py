@@ -401,6 +401,7 @@ class KeepSentencesWhole:
         _sentences("One two. Three four five. Six.", 4, says="the last two fit"),
         _sentences("One two three four five six. Seven.", 4, says="a sentence longer than the limit stays whole"),
         _sentences("One. Two. Three. Four. Five.", 2, says="pairs"),
+        _sentences("One two. Three four five. Six.", 22, says="everything fits"),
         Case("", [], 5, says="no text"),
     ]
 

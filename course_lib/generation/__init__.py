@@ -1,5 +1,5 @@
 """Ask the language model."""
 
-from .generate import chat_messages, generate
+from .generate import SUPPORT_DESK, chat_messages, generate, next_tokens
 
-__all__ = ["chat_messages", "generate"]
+__all__ = ["SUPPORT_DESK", "chat_messages", "generate", "next_tokens"]

@@ -58,3 +58,14 @@ def generate(
         for row, tokens in zip(rows, new, strict=True):
             answers[row] = lm.tokenizer.decode(tokens, skip_special_tokens=True).strip()
     return answers
+
+
+def next_tokens(lm: LanguageModel, text: str, k: int = 5) -> list[tuple[str, float]]:
+    """The ``k`` tokens that the model finds most likely after a text, each with its probability, best first."""
+    import torch
+
+    batch = lm.tokenizer(text, return_tensors="pt", add_special_tokens=False)
+    with torch.inference_mode():
+        probabilities = lm.model(**batch).logits[0, -1].softmax(dim=-1)
+    values, tokens = probabilities.topk(k)
+    return [(lm.tokenizer.decode(token), float(value)) for value, token in zip(values, tokens, strict=True)]

@@ -15,7 +15,7 @@ from typing import Any
 
 from ..errors import CourseError
 from ..exercises.registry import LABS
-from .rules import check_recap, check_run, source_problems
+from .rules import check_recap, check_run, describe, source_problems
 from .source import make_lab, read_source, without_markers
 
 TIMEOUT = 600
@@ -118,7 +118,8 @@ def main(labs: list[str], run: bool = True, check: bool = False) -> int:
         start = time.perf_counter()
         problems = drift(lab) if check else build(lab, run)
         failed = failed or bool(problems)
-        print(f"lab {lab}: {'; '.join(problems) if problems else 'OK'} ({time.perf_counter() - start:.0f} s)")
+        form = describe(read_source(repository() / "solutions" / f"{LABS[lab]}.py"))
+        print(f"lab {lab}: {'; '.join(problems) if problems else 'OK'} ({form}; {time.perf_counter() - start:.0f} s)")
     return 1 if failed else 0
 
 

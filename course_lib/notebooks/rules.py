@@ -78,6 +78,18 @@ def check_parts(notebook: Any, lab: str) -> Iterator[str]:
                 yield f"a section has no running clock (*minute N · M minutes*): {cell.source.splitlines()[0]}"
 
 
+def check_clock(notebook: Any) -> Iterator[str]:
+    """The running clock adds up: each section begins when the one before ends, and the last ends with the lab."""
+    now = 0
+    for begins, lasts in re.findall(r"\*minute (\d+) · (\d+) minutes?\*", text_of(notebook)):
+        if int(begins) != now:
+            yield f"the clock says minute {begins} where it should say {now}"
+        now = int(begins) + int(lasts)
+    total = re.search(r"(\d+) minutes", notebook.cells[0].source)
+    if total and int(total[1]) != now:
+        yield f"the sections add up to {now} minutes, the first cell says {total[1]}"
+
+
 def check_exercises(notebook: Any, lab: str) -> Iterator[str]:
     """Every exercise of the registry has its header, its cell, a check and a way to a hint; and there is no other."""
     text = text_of(notebook)
@@ -131,6 +143,20 @@ def check_run(notebook: Any) -> Iterator[str]:
                 yield f"a cell raised {output.ename}: {output.evalue}"
 
 
+def describe(notebook: Any) -> str:
+    """The measures of a lab's form, as one line."""
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    short = sum(code_lines(cell.source) <= SHORT_LINES for cell in code) / max(len(code), 1)
+    longest = max(code_lines(cell.source) for cell in code)
+    words = len(re.findall(r"\w+", text_of(notebook)))
+    return f"{len(notebook.cells)} cells, {words} words, {short:.0%} of code cells short, longest {longest} lines"
+
+
 def source_problems(notebook: Any, lab: str) -> list[str]:
     """All that is wrong with a lab's source."""
-    return [*check_size(notebook), *check_parts(notebook, lab), *check_exercises(notebook, lab)]
+    return [
+        *check_size(notebook),
+        *check_parts(notebook, lab),
+        *check_clock(notebook),
+        *check_exercises(notebook, lab),
+    ]

@@ -1,0 +1,1 @@
+"""Pictures, and pictures that move."""
