@@ -45,9 +45,9 @@ def say(*parts: str, style: str | None = None, stderr: bool = False) -> None:
     """Print one line, never wrapped; the first part in colour where there are colours."""
     from rich.text import Text
 
-    text = Text(parts[0], style=style or "")
+    text = Text().append(parts[0], style or "")
     for part in parts[1:]:
-        text.append(" " + part, style="default")
+        text.append(" " + part)
     _console(stderr).print(text, soft_wrap=True)
 
 
@@ -254,13 +254,17 @@ def reset(
 
     found, where = workspace.find_lab(number), workspace.workspace_folder(folder)
     if not yes and (where / found.name).exists():
-        if not sys.stdin.isatty():
+        if not _somebody_is_here():
             raise CourseError(f"This puts {found.name} in {where} back as it came, and nobody is here to ask.", "add --yes.")
         if not typer.confirm(f"Put {found.name} back as it came? Your version is kept in {where / 'backups'}."):
             say("Nothing was changed.")
             return
     kept = workspace.reset(where, found)
     say(f"{where / found.name} is as it came." + (f" Your version is now {kept}" if kept else ""))
+
+
+def _somebody_is_here() -> bool:
+    return bool(sys.stdin and sys.stdin.isatty())
 
 
 @app.command()
@@ -306,10 +310,9 @@ def check(
     wanted = [workspace.find_lab(number)] if number is not None else list(workspace.shipped_labs().values())
     mine = [where / path.name for path in wanted if (where / path.name).exists()]
     if not mine:
-        missing = wanted[0].name if number is not None else "labs"
-        raise CourseError(
-            f"There is no {missing} in {where}.", f"course lab {number or '00'} puts it there; --folder names another folder."
-        )
+        missing = "There are no labs" if number is None else f"There is no {wanted[0].name}"
+        puts = f"course lab {wanted[0].stem[:2]} puts it there" if number is not None else "course lab 00 puts them there"
+        raise CourseError(f"{missing} of yours in {where}.", f"{puts}; --folder names another folder.")
     fine = [_check_lab(path, where, timeout) for path in mine]
     raise typer.Exit(0 if all(fine) else 1)
 
@@ -318,6 +321,7 @@ def _check_lab(notebook: Path, where: Path, timeout: int) -> bool:
     """Check one lab and show what came of it; return whether every exercise passed."""
     import tempfile
 
+    from .exercises.judge import NOT_ATTEMPTED, PASSED
     from .exercises.registry import LABS, exercises_of
     from .jupyter import read_notebook, run_notebook
 
@@ -330,13 +334,17 @@ def _check_lab(notebook: Path, where: Path, timeout: int) -> bool:
         with _cells(notebook.name) as on_cell:
             run = run_notebook(copy, where, environment, timeout, on_cell)
         outcomes = _read_results(results)
-    rows, messages = [], []
+    rows, messages, silent = [], [], []
     for exercise in exercises_of(number) if number in LABS else []:
-        state, message = outcomes.get(exercise.id, ("not attempted", f"○ {exercise.id} {exercise.title}: its check did not run."))
-        rows.append((exercise.id, exercise.title, state, exercise.points if state == "passed" else 0, exercise.points))
-        if state != "passed":
+        state, message = outcomes.get(exercise.id, (NOT_ATTEMPTED, ""))
+        rows.append((exercise.id, exercise.title, state, exercise.points if state == PASSED else 0, exercise.points))
+        if state != PASSED and message:
             messages.append(message)
+        elif state != PASSED:
+            silent.append(exercise.id)
     show_table(f"{notebook.name}: {_points(rows)}", rows)
+    if silent:
+        messages.append(f"No check ran for {', '.join(silent)}.")
     for message in [*messages, *run.raised, *([run.stopped] if run.stopped else [])]:
         for line in message.splitlines():
             say("  " + line)

@@ -70,7 +70,7 @@ def _plain(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
-def tested_versions() -> dict[str, str]:
+def known_versions() -> dict[str, str]:
     """Package and version, for each line of ``constraints.txt``."""
     path = bundled("constraints.txt")
     text = path.read_text(encoding="utf-8") if path.exists() else ""
@@ -82,7 +82,7 @@ def check_packages() -> Iterator[Finding]:
     """Every package that the course depends on directly, against the version that it was tested with."""
     from packaging.requirements import Requirement
 
-    tested = tested_versions()
+    tested = known_versions()
     for line in importlib.metadata.requires(APP) or []:
         requirement = Requirement(line)
         if requirement.marker and not requirement.marker.evaluate({"extra": ""}):

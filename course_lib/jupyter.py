@@ -203,11 +203,19 @@ def read_notebook(path: Path) -> Any:
 async def _execute(client: Any, environment: dict[str, str]) -> None:
     """Run the cells; Ctrl-C cancels this, and the kernel is shut down on the way out."""
 
+    from nbclient.exceptions import DeadKernelError
+
     def refuse(*_: Any) -> None:
         raise RuntimeError  # nbclient then leaves signals alone; its own handler makes Ctrl-C look like a kernel that died
 
     asyncio.get_running_loop().add_signal_handler = refuse  # type: ignore[method-assign, assignment]
-    await client.async_execute(env=environment, stderr=subprocess.DEVNULL)  # the kernel's own; what cells print is captured
+    task = asyncio.current_task()
+    try:
+        await client.async_execute(env=environment, stderr=subprocess.DEVNULL)  # the kernel's own; what cells print is captured
+    except DeadKernelError:
+        if task and task.cancelling():  # nbclient says so of a cancelled task too
+            raise asyncio.CancelledError from None
+        raise
 
 
 def run_notebook(
@@ -253,7 +261,7 @@ def run_notebook(
         raise CourseError(f"No notebook kernel could be started ({error}).", "run: course doctor") from error
     for index, title in titles.items():
         for output in notebook.cells[index].get("outputs", []):
-            if output.output_type == "error":
+            if output.output_type == "error" and not (result.stopped and title == now):
                 says = str(output.evalue).splitlines()
                 result.raised.append(f"C{title[1:]} raised {output.ename}{': ' + says[0] if says else ''}")
     return result

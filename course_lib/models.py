@@ -385,6 +385,10 @@ class Embedder:
         """Length of an embedding."""
         return int(self.model.config.hidden_size)
 
+    def count_tokens(self, text: str) -> int:
+        """How many tokens a text has, those that the model would cut off included."""
+        return len(self.tokenizer(text, verbose=False).input_ids)
+
     def encode(self, texts: list[str], batch_size: int = 32, progress: bool = False) -> np.ndarray:
         """Embed texts: an array of shape ``(len(texts), dimension)``, float32, rows of length one.
 

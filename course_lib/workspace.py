@@ -97,7 +97,7 @@ def _explained(folder: Path) -> Iterator[None]:
             raise CourseError(f"There is no room left on the disk of {folder}.", f"free some space, {elsewhere}") from error
         if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
             raise CourseError(
-                f"The course may not write to {folder} ({error}).", f"change its permissions, {elsewhere}"
+                f"The course may not write to {folder} ({error.strerror}).", f"change its permissions, {elsewhere}"
             ) from error
         if isinstance(error, (NotADirectoryError, FileExistsError)):
             raise CourseError(f"{error.filename or folder} is a file, not a folder.", f"move it away, {elsewhere}") from error

@@ -85,7 +85,7 @@ for text in ("espresso machine", "Quillfeather Corvid E6", "91 °C"):
 # And it does one thing only: from the tokens so far it computes how likely each token is to come next. An answer is this
 # step, repeated.
 
-# %%
+# %% tags=["nbval-ignore-output"]
 for token, probability in next_tokens(lm, "The capital of France is"):
     print(f"{probability:6.1%}  {token!r}")
 
@@ -128,7 +128,7 @@ print(lm.tokenizer.apply_chat_template(messages, tokenize=False, add_generation_
 # **Before you run the next cell**, write down what you expect: will it say that it does not know? Will it be vague? Will it name a
 # number?
 
-# %%
+# %% tags=["nbval-ignore-output"]
 exam = load_exam("exam")
 asked = [question for question in exam if question.id in ("corvid-e6-01", "otter-x4-01", "osprey-a6-13")]
 for question, answer in zip(asked, generate(lm, [chat_messages(question.question) for question in asked])):
@@ -187,7 +187,7 @@ check("00.2", contains_answer)
 # For a question without an answer the rule is another: right is whoever says that they do not know. Now mark a sample: two
 # questions of each type, asked live.
 
-# %%
+# %% tags=["nbval-ignore-output"]
 sample = sample_by_type(exam, per_type=2)
 answers = generate(lm, [chat_messages(question.question) for question in sample])
 marks = [is_correct(question, answer) for question, answer in zip(sample, answers)]
@@ -248,7 +248,7 @@ plot_scores(scores, "Closed book, nothing taught: the base model on the exam")
 # Now the other exam, for a glimpse. The sample's answerable questions again, each with the passage that holds the answer. Nobody has
 # searched for it yet: it is the right one by construction. Will the model read it?
 
-# %%
+# %% tags=["nbval-ignore-output"]
 texts = {passage.id: passage.text for passage in load_passages("quillfeather")}
 answerable = [question for question in sample if question.answerable]
 prompts = []

@@ -36,7 +36,7 @@ from course_lib.widgets.plots import plot_lines, plot_map
 model = embedder()
 documents = load_documents("quillfeather")
 manual = next(document for document in documents if document.id == "manual-teasel-g1")
-print(len(manual.text.split()), "words,", len(model.tokenizer(manual.text).input_ids), "tokens; it reads", model.max_tokens)
+print(len(manual.text.split()), "words,", model.count_tokens(manual.text), "tokens; it reads", model.max_tokens)
 
 # %%
 whole, with_nonsense = model.encode([manual.text, manual.text + " The moon is made of cheese."])

@@ -298,7 +298,9 @@ class MeasureWhatWasFound:
             ranking = rng.sample("abcdefghij", rng.randint(3, 10))
             gold = [rng.sample("abcdefghijxyz", rng.randint(0, 3)) for _ in range(rng.randint(1, 3))]
             cases.append(Case(ranking, gold, rng.randint(1, 6)))
-        return [*cases, Case(["a", "b", "c", "d"], [["a", "b"], ["c", "x"]], 3), Case(["a", "b", "c", "d"], [["d"], ["b"]], 2)]
+        found, late, lost = rng.sample("abcdefgh", 3)
+        fixed = [([[found, late], [late, "x"]], 3), ([[late], [found]], 2), ([[found], [], [lost]], 2), ([[found], []], 1)]
+        return [*cases, *(Case([found, "q", late, lost], gold, k) for gold, k in fixed)]
 
     misconceptions = [
         Misconception(_hit_at_k, "You return 1 as soon as anything is found: a two-hop question has two facts, and each counts."),
@@ -412,7 +414,9 @@ class KeepSentencesWhole:
         for _ in range(8):
             text = " ".join(" ".join(rng.choices(WORDS, k=rng.randint(1, 9))).capitalize() + "." for _ in range(rng.randint(1, 9)))
             cases.append(_sentences(text, rng.randint(1, 14)))
-        return cases
+        length = rng.randint(2, 5)
+        equal = " ".join(" ".join(rng.choices(WORDS, k=length)).capitalize() + "." for _ in range(5))
+        return [*cases, _sentences(equal, 2 * length), _sentences(equal, 2 * length - 1)]
 
     misconceptions = [
         Misconception(_one_per_sentence, "Every sentence is a passage of its own: join neighbours while they fit."),

@@ -6,6 +6,7 @@ import hashlib
 import os
 import zipfile
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -71,7 +72,8 @@ def _keep(path: Path, vectors: np.ndarray) -> None:
             np.save(stream, vectors)
         os.replace(partial, path)
     except OSError:  # a full or read-only disk must not stop a search
-        partial.unlink(missing_ok=True)
+        with suppress(OSError):
+            partial.unlink()
 
 
 class DenseIndex:

@@ -1,0 +1,132 @@
+"""A person opens lab 01 in a real browser, runs all cells, and moves a slider.
+
+It starts ``course lab`` as the learner does. It needs Chromium (``COURSE_CHROMIUM``, or where systems usually have it) and is
+skipped without; ``COURSE_SCREENSHOTS`` names a folder for pictures of what it saw.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+playwright = pytest.importorskip("playwright.sync_api", reason="the browser test needs playwright")
+
+CHROMIUM = os.environ.get("COURSE_CHROMIUM") or next(
+    (path for name in ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable") if (path := shutil.which(name))), None
+)
+pytestmark = [
+    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here; set COURSE_CHROMIUM to its path"),
+    pytest.mark.skipif(sys.platform == "win32", reason="stops the server with a signal of Unix"),
+]
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
+FLAGS += ["--disable-component-update", "--disable-sync"]
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture
+def lab(tmp_path: Path, models: None) -> Iterator[str]:
+    """The address of lab 01, opened by ``course lab 01``."""
+    port, runtime = free_port(), tmp_path / "runtime"
+    command = [sys.executable, "-m", "course_lib.cli", "lab", "01", "--no-browser", "--port", str(port), "--folder", str(tmp_path / "my labs")]
+    environment = os.environ | {"JUPYTER_RUNTIME_DIR": str(runtime), "JUPYTERLAB_SETTINGS_DIR": str(tmp_path / "settings")}
+    for name in ("PYTEST_CURRENT_TEST", "PYTEST_VERSION", "COURSE_STRICT"):
+        environment.pop(name, None)
+    process = subprocess.Popen(command, env=environment, cwd=tmp_path)
+    try:
+        deadline = time.monotonic() + 90
+        while not (found := list(runtime.glob("jpserver-*.json"))):
+            assert process.poll() is None and time.monotonic() < deadline, "JupyterLab did not start"
+            time.sleep(0.3)
+        token = json.loads(found[0].read_text())["token"]
+        yield f"http://127.0.0.1:{port}/lab/tree/01_chunk_and_embed.ipynb?token={token}"
+    finally:
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=60) == 0
+
+
+def picture(page, name: str) -> None:
+    if folder := os.environ.get("COURSE_SCREENSHOTS"):
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        page.screenshot(path=str(Path(folder) / f"{name}.png"))
+
+
+def scroll_to(page, selector: str, text: str):
+    """The first element with a text, wherever in the notebook it is: JupyterLab draws cells as they come into view."""
+    target = page.locator(selector).filter(has_text=text).first
+    scroller = page.locator(".jp-Notebook .jp-WindowedPanel-outer, .jp-WindowedPanel-outer").first
+    scroller.evaluate("node => node.scrollTo(0, 0)")
+    for _ in range(120):
+        if target.count() and target.is_visible():
+            target.scroll_into_view_if_needed()
+            return target
+        scroller.evaluate("node => node.scrollBy(0, 300)")
+        page.wait_for_timeout(100)
+    raise AssertionError(f"{text!r} is nowhere in the notebook")
+
+
+def test_lab_01_runs_and_its_slider_moves(lab, tmp_path):
+    asked: list[str] = []
+    with playwright.sync_playwright() as p:
+        context = p.chromium.launch_persistent_context(
+            str(tmp_path / "profile"), executable_path=CHROMIUM, args=FLAGS, headless=True, viewport={"width": 1280, "height": 1000}
+        )
+        page = context.new_page()
+        page.on("request", lambda request: asked.append(request.url))
+        page.set_default_timeout(90_000)
+        page.goto(lab)
+        page.get_by_text("01 · Chunk and embed").first.wait_for()
+        page.wait_for_function("() => /Idle/.test(document.querySelector('.jp-Notebook-ExecutionIndicator')?.dataset.status ?? '') || "
+                               "document.querySelector('.jp-Notebook-ExecutionIndicator')?.dataset.status === 'idle'")
+        page.wait_for_timeout(2000)
+        assert page.locator(".Toastify__toast, .jp-toastContainer .Toastify__toast").count() == 0, "a pop-up greets the learner"
+        picture(page, "opened")
+        page.get_by_role("menuitem", name="Run", exact=True).click()
+        page.get_by_role("menuitem", name=re.compile("^Run All Cells$")).click()
+        page.wait_for_function("() => document.querySelector('.jp-Notebook-ExecutionIndicator')?.dataset.status === 'busy'")
+        page.wait_for_function(
+            "() => document.querySelector('.jp-Notebook-ExecutionIndicator')?.dataset.status === 'idle'", timeout=240_000
+        )
+        scroll_to(page, ".jp-OutputArea-output", "01.2 Find the nearest: not attempted yet")
+        picture(page, "not-attempted")
+
+        handle = scroll_to(page, ".jupyter-widgets", "Words per chunk").locator(".noUi-handle").first
+        panel = page.locator(".widget-html-content, .jupyter-widgets.widget-html").filter(has_text="recall@5").first
+        before, number = panel.inner_text(), page.locator(".widget-readout").first.inner_text()
+        picture(page, "explorer")
+        handle.focus()
+        page.keyboard.press("ArrowRight")
+        page.wait_for_function("old => document.querySelector('.widget-readout').innerText !== old", arg=number)
+        page.wait_for_function(
+            "old => [...document.querySelectorAll('.jupyter-widgets')].some(node => node.innerText.includes('recall@5')"
+            " && !node.innerText.includes('embedding') && node.innerText.includes('chunks') && !node.innerText.includes(old))",
+            arg=before.splitlines()[0],
+            timeout=60_000,
+        )
+        after = panel.inner_text()
+        picture(page, "explorer-moved")
+        assert after.splitlines()[0] != before.splitlines()[0]
+        assert re.search(r"recall@5 0\.\d\d", before) and re.search(r"recall@5 0\.\d\d", after)
+
+        scroll_to(page, ".jp-OutputArea-output", "Quiz 01").locator("summary").nth(1).click()
+        page.get_by_text("Everything after 256 tokens is cut off").first.wait_for(state="visible")
+        picture(page, "quiz")
+        assert page.locator("[data-mime-type='application/vnd.jupyter.error']").count() == 0
+        context.close()
+    outside = [url for url in asked if not url.startswith(("http://127.0.0.1:", "ws://127.0.0.1:", "data:", "blob:", "chrome-extension:"))]
+    assert outside == []
