@@ -259,7 +259,7 @@ def _convert_language_model(gguf: Path, folder: Path, report: Report) -> None:
                 holder.hf_quantizer = None
             if hasattr(holder, "quantization_config"):
                 del holder.quantization_config
-        model.is_quantized = False
+        setattr(model, "is_quantized", False)  # noqa: B010 (a plain attribute of transformers' that its types do not know)
         model.save_pretrained(folder)
         tokenizer.save_pretrained(folder)
 
@@ -304,9 +304,9 @@ def prepare(source: ModelSource, report: Report = lambda stage, done: None) -> b
                 return True
             _prepare_locked(source, report)
         return True
-    except PermissionError as error:
+    except OSError as error:
         raise CourseError(
-            f"The course may not write to {cache} ({error}).", "set COURSE_CACHE to a folder of your own and start again."
+            f"The course cannot write to {cache} ({error}).", "set COURSE_CACHE to a folder of your own and start again."
         ) from error
 
 
@@ -389,7 +389,7 @@ class Embedder:
         """How many tokens a text has, those that the model would cut off included."""
         return len(self.tokenizer(text, verbose=False).input_ids)
 
-    def encode(self, texts: list[str], batch_size: int = 32, progress: bool = False) -> np.ndarray:
+    def encode(self, texts: list[str], batch_size: int = 16, progress: bool = False) -> np.ndarray:
         """Embed texts: an array of shape ``(len(texts), dimension)``, float32, rows of length one.
 
         Longer texts are cut at ``max_tokens``. Texts are sorted by length first, so that a batch holds little padding.

@@ -17,8 +17,9 @@
 # Some cells are exercises. They wait for your code and say so until you write it; the rest of the lab runs without them.
 
 # %%
-from course_lib import check, hint, progress, quiz
-from course_lib.corpus import load_documents, load_exam, load_passages, gold_passages, sample_by_type
+from course_lib import check, progress, quiz
+from course_lib.corpus import gold_passages, load_documents, load_exam, load_passages
+from course_lib.corpus import sample_by_type
 from course_lib.doctor import check_disk, check_memory, check_models, check_python
 from course_lib.evaluation import contains_answer, is_correct, normalise_answer
 from course_lib.evaluation.closed_book import load_results, score_by_type
@@ -71,7 +72,8 @@ print(corvid.text[start : start + 620])
 
 # %%
 lm = language_model()
-print(f"{lm.name}: {lm.model.num_parameters() / 1e6:.0f} million weights in {lm.model.config.num_hidden_layers} layers")
+weights, layers = lm.model.num_parameters(), lm.model.config.num_hidden_layers
+print(f"{lm.name}: {weights / 1e6:.0f} million weights in {layers} layers")
 
 # %% [markdown]
 # It does not read letters or words but **tokens**, pieces that its makers found to be common. A rare name falls into
@@ -130,8 +132,9 @@ print(lm.tokenizer.apply_chat_template(messages, tokenize=False, add_generation_
 
 # %% tags=["nbval-ignore-output"]
 exam = load_exam("exam")
-asked = [question for question in exam if question.id in ("corvid-e6-01", "otter-x4-01", "osprey-a6-13")]
-for question, answer in zip(asked, generate(lm, [chat_messages(question.question) for question in asked])):
+asked = [q for q in exam if q.id in ("corvid-e6-01", "otter-x4-01", "osprey-a6-13")]
+replies = generate(lm, [chat_messages(question.question) for question in asked])
+for question, answer in zip(asked, replies):
     print(f"Q  {question.question}\nA  {answer}\n   The documents say: {question.answer}\n")
 
 # %% [markdown]
@@ -257,9 +260,10 @@ for question in answerable:
     passages = "\n\n".join(texts[id] for id in ids)
     prompts.append(chat_messages(f"{passages}\n\nAnswer from the text above. {question.question}"))
 opened = generate(lm, prompts)
-right = sum(is_correct(question, answer) for question, answer in zip(answerable, opened))
-before = sum(is_correct(question, answer) for question, answer in zip(sample, answers) if question.answerable)
-print(f"without the page: {before} of {len(answerable)} right\nwith the page:    {right} of {len(answerable)} right")
+without_page = sum(mark for question, mark in zip(sample, marks) if question.answerable)
+with_page = sum(is_correct(question, answer) for question, answer in zip(answerable, opened))
+print(f"without the page: {without_page} of {len(answerable)} right")
+print(f"with the page:    {with_page} of {len(answerable)} right")
 
 # %% [markdown]
 # ## Check yourself

@@ -2,7 +2,7 @@
 
 from .chunking import Passage, chunk_document, fixed_chunks, heading_chunks, load_passages, sentence_chunks
 from .documents import Document, load_documents
-from .exam import Gold, Question, find_span, gold_passages, load_exam, sample_by_type
+from .exam import Gold, Question, documents_about, find_span, gold_passages, load_exam, sample_by_type
 from .tickets import load_gold_tickets, load_raw_tickets
 
 __all__ = [
@@ -11,6 +11,7 @@ __all__ = [
     "Passage",
     "Question",
     "chunk_document",
+    "documents_about",
     "find_span",
     "fixed_chunks",
     "gold_passages",

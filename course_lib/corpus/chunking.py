@@ -120,7 +120,10 @@ def sentence_chunks(text: str, max_words: int = PASSAGE_WORDS) -> list[Span]:
 
 def section_spans(text: str) -> list[tuple[Span, str]]:
     """The sections of a Markdown text, each with its heading (the path below the title, such as ``Care › Descaling``)."""
-    inside_code, starts, path, sections = False, [], {}, []
+    inside_code = False
+    path: dict[int, str] = {}
+    starts: list[tuple[int, str]] = []
+    sections: list[tuple[Span, str]] = []
     for line in re.finditer(r"^.*$", text, flags=re.MULTILINE):
         if line[0].startswith("```"):
             inside_code = not inside_code
@@ -131,7 +134,7 @@ def section_spans(text: str) -> list[tuple[Span, str]]:
             starts.append((line.start(), " › ".join(name for depth, name in sorted(path.items()) if depth > 1)))
     if not starts or text[: starts[0][0]].strip():
         starts.insert(0, (0, ""))
-    for (start, heading_path), (end, _) in zip(starts, starts[1:] + [(len(text), "")]):
+    for (start, heading_path), (end, _) in zip(starts, starts[1:] + [(len(text), "")], strict=True):
         body = text[start:end].rstrip()
         if body:
             sections.append(((start, start + len(body)), heading_path))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime
 import re
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -95,7 +95,9 @@ def parse_html(source: str) -> tuple[dict[str, Any], str]:
     from bs4 import BeautifulSoup
 
     soup = BeautifulSoup(source, "html.parser")
-    matter: dict[str, Any] = {tag["name"]: tag.get("content", "") or None for tag in soup.find_all("meta", attrs={"name": True})}
+    matter: dict[str, Any] = {
+        str(tag["name"]): tag.get("content", "") or None for tag in soup.find_all("meta", attrs={"name": True})
+    }
     matter["title"] = soup.title.get_text().strip() if soup.title else ""
     for name in ("products", "overrules"):
         matter[name] = [part for part in re.split(r",\s*", matter.get(name) or "") if part]
@@ -131,7 +133,7 @@ def read_document(path: Path) -> Document:
         raise ValueError(f"{path}: bad front matter: {error}") from error
 
 
-@lru_cache(maxsize=None)
+@cache
 def _all_documents(corpus: str) -> tuple[Document, ...]:
     if corpus not in CORPORA:
         raise ValueError(f"There is no corpus {corpus!r}. There are: {', '.join(CORPORA)}.")

@@ -7,11 +7,11 @@ import random
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 
 from .chunking import Passage, Span
-from .documents import HERE
+from .documents import HERE, Document
 
 SPLITS = ("train", "dev", "exam")
 TYPES = ("single", "paraphrase", "table", "two_hop", "comparison", "changed", "unanswerable")
@@ -68,7 +68,7 @@ def read_questions(path: Path) -> list[Question]:
     return questions
 
 
-@lru_cache(maxsize=None)
+@cache
 def _all_questions(corpus: str) -> tuple[Question, ...]:
     paths = [HERE / "sqlite" / "exam.jsonl"] if corpus == "sqlite" else sorted((HERE / corpus / "exam").glob("*.jsonl"))
     return tuple(question for path in paths for question in read_questions(path))
@@ -104,6 +104,18 @@ def sample_by_type(questions: Sequence[Question], per_type: int, seed: int = 0) 
         rows = [question for question in questions if question.type == kind]
         chosen.extend(rng.sample(rows, min(per_type, len(rows))))
     return chosen
+
+
+def documents_about(questions: Iterable[Question], documents: Iterable[Document]) -> list[Document]:
+    """The documents about the products and the policies that the questions are about.
+
+    >>> from course_lib.corpus import load_documents
+    >>> shelf = documents_about(load_exam("dev"), load_documents())
+    >>> any(document.id == "manual-swift-n1" for document in shelf), any(document.id == "manual-corvid-e6" for document in shelf)
+    (True, False)
+    """
+    products = {question.product for question in questions}
+    return [d for d in documents if products & set(d.products) or (d.kind == "policy" and d.id.rsplit("-", 1)[0] in products)]
 
 
 def find_span(text: str, span: str) -> list[Span]:

@@ -123,7 +123,8 @@ def ticket_summary() -> str:
             f"tickets: {len(raw)}, mean {sum(len(ticket.body.split()) for ticket in raw) / len(raw):.0f} words; "
             + ", ".join(f"{split} {splits[split]}" for split in ("train", "dev", "exam")),
             "  " + ", ".join(f"{issue} {count}" for issue, count in Counter(ticket.issue for ticket in gold).most_common()),
-            "  " + ", ".join(f"{priority} {Counter(t.priority for t in gold)[priority]}" for priority in PRIORITIES)
+            "  "
+            + ", ".join(f"{priority} {Counter(t.priority for t in gold)[priority]}" for priority in PRIORITIES)
             + f"; {sum(t.duplicate_of is not None for t in gold)} duplicates; no order number {sum(t.order_number is None for t in gold)}",
             f"  labels wrong {sum(a.agent_label != b.issue for a, b in pairs) / len(pairs):.0%}, "
             f"priorities wrong {sum(a.agent_priority != b.priority for a, b in pairs) / len(pairs):.0%}",

@@ -71,7 +71,9 @@ def check_documents(documents: list[Document]) -> Iterator[str]:
     for document in documents:
         if not document.text.startswith("# "):
             yield f"document {document.id}: does not start with a title"
-        yield from (f"document {document.id}: overrules {name}, which does not exist" for name in document.overrules if name not in ids)
+        yield from (
+            f"document {document.id}: overrules {name}, which does not exist" for name in document.overrules if name not in ids
+        )
         if document.kind == "manual" and not (document.text.count("\n|") > 14):
             yield f"document {document.id}: a manual needs a specification table and an error table"
     for one, other in combinations([document for document in documents if document.kind == "manual"], 2):
@@ -116,7 +118,7 @@ def check_gold(questions: list[Question], documents: list[Document], passages: l
     """Each span occurs once in its document and wholly in a passage; the answer is in the span; editions agree."""
     by_id = {document.id: document for document in documents}
     for question in questions:
-        for gold, ids in zip(question.gold, gold_passages(question, passages)):
+        for gold, ids in zip(question.gold, gold_passages(question, passages), strict=True):
             document = by_id.get(gold.doc)
             if document is None:
                 yield f"{question.id}: gold document {gold.doc} does not exist"
@@ -182,7 +184,9 @@ def check_splits(questions: list[Question]) -> Iterator[str]:
     for question in questions:
         for gold in question.gold:
             spans[gold.doc, normalise(gold.span)].add(question.split)
-    yield from (f"{doc}: one span answers {', '.join(sorted(names))}: {span}" for (doc, span), names in spans.items() if len(names) > 1)
+    yield from (
+        f"{doc}: one span answers {', '.join(sorted(names))}: {span}" for (doc, span), names in spans.items() if len(names) > 1
+    )
     for split in SPLITS:
         rows = [question for question in questions if question.split == split]
         share = sum(not question.answerable for question in rows) / max(len(rows), 1)

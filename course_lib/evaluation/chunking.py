@@ -39,7 +39,8 @@ class ChunkingScore:
         for label, values in ((f"recall@{K}", self.at_k), (f"in {BUDGET} words", self.in_budget)):
             low, high = bootstrap_interval(values)
             parts.append(f"{label} {sum(values) / len(values):.2f} ({low:.2f} to {high:.2f})")
-        return f"{self.name:<22} {len(self.passages):>5} passages of {self.mean_words:>3.0f} words   {'   '.join(parts)}   lost {self.lost:.0%}"
+        size = f"{len(self.passages)} passages of {self.mean_words:.0f} words, {self.lost:.0%} of the facts cut in two"
+        return f"{self.name}: {size}\n    {'   '.join(parts)}"
 
 
 def within_budget(hits: Sequence[Hit], words: int = BUDGET) -> list[Hit]:

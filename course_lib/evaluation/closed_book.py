@@ -125,7 +125,5 @@ def main() -> None:
     print(f"{seconds:.0f} s, written to {RESULTS}")
 
 
-
-
 if __name__ == "__main__":
     main()

@@ -10,7 +10,11 @@ from .progress import read_progress
 from .registry import LABS, Exercise, QuizQuestion, exercises_of
 
 # JupyterLab's own colours, so that a card follows the theme; each with a fallback for pages that have none.
-INK, PAPER, QUIET = "var(--jp-content-font-color1, inherit)", "var(--jp-layout-color1, transparent)", "var(--jp-content-font-color2, inherit)"
+INK, PAPER, QUIET = (
+    "var(--jp-content-font-color1, inherit)",
+    "var(--jp-layout-color1, transparent)",
+    "var(--jp-content-font-color2, inherit)",
+)
 EDGES = {PASSED: "#2e8b57", FAILED: "#d1662b", NOT_ATTEMPTED: "#7a7f87", "hint": "#3a77c2", "quiz": "#8a5bb5"}
 SIGNS = {PASSED: "✓", FAILED: "✗", NOT_ATTEMPTED: "○", "hint": "?", "quiz": "?"}
 

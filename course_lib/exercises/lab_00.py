@@ -162,9 +162,13 @@ class IsTheAnswerRight:
         ]
 
     misconceptions = [
-        Misconception(_substring, "You look for letters, not words: '12' is found inside '120', and '91°C' is not found as '91 °C'."),
+        Misconception(
+            _substring, "You look for letters, not words: '12' is found inside '120', and '91°C' is not found as '91 °C'."
+        ),
         Misconception(_joined_substring, "You look for letters, not words: '12' is found inside '120'."),
-        Misconception(_any_order, "The words must stand next to each other, in order: 'high side' is not in 'the low side, then high'."),
+        Misconception(
+            _any_order, "The words must stand next to each other, in order: 'high side' is not in 'the low side, then high'."
+        ),
         Misconception(_first_only, "Any of the accepted answers will do, not only the first."),
         Misconception(_whole_text, "The answer may stand inside a longer sentence: look for it, do not compare with the whole."),
         Misconception(_all_needed, "One accepted answer is enough: they are different spellings of the same thing."),
@@ -246,7 +250,9 @@ class HowSureAreYou:
 
     tolerance = 1e-6
     misconceptions = [
-        Misconception(_wald, "This is the textbook's p ± 1.96·√(p(1−p)/n). With 0 of 20 it has no width, as if you were certain."),
+        Misconception(
+            _wald, "This is the textbook's p ± 1.96·√(p(1−p)/n). With 0 of 20 it has no width, as if you were certain."
+        ),
         Misconception(_in_percent, "Return shares between 0 and 1, not percentages."),
         Misconception(_not_scaled, "Centre and spread are both divided by 1 + z²/n at the end."),
         Misconception(_one_sided_z, "For a 95 % interval with two ends z is 1.96; 1.645 leaves 5 % on each side."),
@@ -268,29 +274,57 @@ add_quiz(
         QuizQuestion(
             "The model named a temperature for a machine that it has never heard of. Why?",
             [
-                Option("It looked the manual up.", False, "It has no access to anything: what you saw was computed from weights that never held the manual."),
+                Option(
+                    "It looked the manual up.",
+                    False,
+                    "It has no access to anything: what you saw was computed from weights that never held the manual.",
+                ),
                 Option(
                     "It continues text with what is likely, and a likely answer to such a question has a number in it.",
                     True,
                     "Nothing in the process asks whether the number is true. That is why it reads so well.",
                 ),
-                Option("It is too small; a large model would know.", False, "A larger model knows more of the public world, but no model has read the files of an invented company."),
+                Option(
+                    "It is too small; a large model would know.",
+                    False,
+                    "A larger model knows more of the public world, but no model has read the files of an invented company.",
+                ),
             ],
         ),
         QuizQuestion(
             "A system answered 0 of 20 questions. What may you say?",
             [
-                Option("It can do none of these questions.", False, "Twenty questions cannot show that: a system that is right one time in ten gets all twenty wrong in 12 % of such exams."),
-                Option("Its true share is probably below 17 %.", True, "That is the 95 % interval: 0 to 16.1 %. To say more, ask more."),
+                Option(
+                    "It can do none of these questions.",
+                    False,
+                    "Twenty questions cannot show that: a system that is right one time in ten gets all twenty wrong in 12 % of such exams.",
+                ),
+                Option(
+                    "Its true share is probably below 17 %.",
+                    True,
+                    "That is the 95 % interval: 0 to 16.1 %. To say more, ask more.",
+                ),
                 Option("Nothing at all.", False, "Twenty wrong answers do rule out that it is right half of the time."),
             ],
         ),
         QuizQuestion(
             "Why does the exam hold questions that no document answers?",
             [
-                Option("To make the exam harder.", False, "Difficulty is not the point: a system that always answers would score higher without them and be worse."),
-                Option("To see whether a system says so when it does not know.", True, "A support desk that invents an answer does more harm than one that passes the question on."),
-                Option("They are mistakes.", False, "They are on purpose, at least 15 % of each split, and a test proves that the documents do not answer them."),
+                Option(
+                    "To make the exam harder.",
+                    False,
+                    "Difficulty is not the point: a system that always answers would score higher without them and be worse.",
+                ),
+                Option(
+                    "To see whether a system says so when it does not know.",
+                    True,
+                    "A support desk that invents an answer does more harm than one that passes the question on.",
+                ),
+                Option(
+                    "They are mistakes.",
+                    False,
+                    "They are on purpose, at least 15 % of each split, and a test proves that the documents do not answer them.",
+                ),
             ],
         ),
     ],

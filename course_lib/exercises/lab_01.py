@@ -13,7 +13,9 @@ from ..evaluation.retrieval import recall_at_k
 from ..retrieval.dense import top_k
 from .registry import Case, Misconception, Option, QuizQuestion, add_quiz, exercise
 
-WORDS = "the pump stops when its tank runs dry so fill it before you press the round knob and wait until the lamp is green".split()
+WORDS = (
+    "the pump stops when its tank runs dry so fill it before you press the round knob and wait until the lamp is green".split()
+)
 
 
 def _text(rng: random.Random, count: int) -> str:
@@ -132,11 +134,15 @@ class CutIntoWindows:
     misconceptions = [
         Misconception(_no_overlap, "Your windows do not overlap: each begins size - overlap words after the one before."),
         Misconception(_step_is_overlap, "You move forward by overlap; move by size - overlap."),
-        Misconception(_needless_tail, "Your last window lies wholly inside the one before it: stop once a window has reached the end."),
+        Misconception(
+            _needless_tail, "Your last window lies wholly inside the one before it: stop once a window has reached the end."
+        ),
         Misconception(_drops_the_rest, "The words after the last full window are lost: the last window may be shorter."),
         Misconception(_characters, "You count characters: size and overlap are numbers of words."),
         Misconception(_word_numbers, "You return word numbers: return character offsets, so that text[start:end] is the window."),
-        Misconception(_no_check, "overlap must be at least 0 and below size: raise ValueError otherwise, or the window never moves on."),
+        Misconception(
+            _no_check, "overlap must be at least 0 and below size: raise ValueError otherwise, or the window never moves on."
+        ),
     ]
     alternatives = [_chunks_by_while, _chunks_by_count]
     hints = [
@@ -199,7 +205,9 @@ class FindTheNearest:
     reference = staticmethod(top_k)
     public = [
         Case(np.array([1.0, 0.0]), np.array([[0.0, 1.0], [1.0, 0.0], [1.0, 1.0]]), 2, says="unit vectors and a diagonal"),
-        Case(np.array([1.0, 0.0]), np.array([[2.0, 0.0], [9.0, 9.0], [0.5, 0.0]]), 3, says="length must not matter; two rows tie"),
+        Case(
+            np.array([1.0, 0.0]), np.array([[2.0, 0.0], [9.0, 9.0], [0.5, 0.0]]), 3, says="length must not matter; two rows tie"
+        ),
         Case(np.array([3.0, 4.0]), np.array([[3.0, 4.0], [-3.0, -4.0], [4.0, 3.0]]), 1, says="only the best"),
         Case(np.array([1.0, 1.0]), np.array([[1.0, 1.0], [1.0, 0.0]]), 5, says="k larger than the number of rows"),
     ]
@@ -219,9 +227,14 @@ class FindTheNearest:
         return cases
 
     misconceptions = [
-        Misconception(_dot_product, "A dot product grows with the length of a vector: divide by both lengths to compare directions."),
+        Misconception(
+            _dot_product, "A dot product grows with the length of a vector: divide by both lengths to compare directions."
+        ),
         Misconception(_worst_first, "argsort sorts from small to large: the nearest has the largest cosine."),
-        Misconception(_ties_backwards, "On a tie the lower row number comes first: reversing an ascending order turns ties round. Sort -scores, kind='stable'."),
+        Misconception(
+            _ties_backwards,
+            "On a tie the lower row number comes first: reversing an ascending order turns ties round. Sort -scores, kind='stable'.",
+        ),
         Misconception(_distance, "This is Euclidean distance: cosine compares directions and is largest for the nearest."),
         Misconception(_rows_only, "Return pairs (row, score), not rows alone."),
         Misconception(_query_not_scaled, "Divide by the length of the query too, so that a score is a cosine between -1 and 1."),
@@ -412,7 +425,9 @@ class KeepSentencesWhole:
         """Random sentences of one to nine words, with limits around their lengths."""
         cases = []
         for _ in range(8):
-            text = " ".join(" ".join(rng.choices(WORDS, k=rng.randint(1, 9))).capitalize() + "." for _ in range(rng.randint(1, 9)))
+            text = " ".join(
+                " ".join(rng.choices(WORDS, k=rng.randint(1, 9))).capitalize() + "." for _ in range(rng.randint(1, 9))
+            )
             cases.append(_sentences(text, rng.randint(1, 14)))
         length = rng.randint(2, 5)
         equal = " ".join(" ".join(rng.choices(WORDS, k=length)).capitalize() + "." for _ in range(5))
@@ -420,7 +435,9 @@ class KeepSentencesWhole:
 
     misconceptions = [
         Misconception(_one_per_sentence, "Every sentence is a passage of its own: join neighbours while they fit."),
-        Misconception(_closes_too_late, "You look at the count before you add the sentence: the passage may grow beyond max_words."),
+        Misconception(
+            _closes_too_late, "You look at the count before you add the sentence: the passage may grow beyond max_words."
+        ),
         Misconception(_strictly_below, "A passage may have exactly max_words words: use <=, not <."),
         Misconception(_forgets_to_reset, "The count must begin anew with each new passage."),
         Misconception(_drops_long, "A sentence longer than max_words must not be lost: it becomes a passage of its own."),
@@ -442,31 +459,67 @@ add_quiz(
         QuizQuestion(
             "You embed a manual of 1,000 words as one passage. What does its vector know?",
             [
-                Option("All of it, a little blurred.", False, "The embedder reads 256 tokens and drops the rest without a word of warning."),
-                Option("Its first page or so.", True, "Everything after 256 tokens is cut off before the model sees it. That is the first reason to chunk."),
+                Option(
+                    "All of it, a little blurred.",
+                    False,
+                    "The embedder reads 256 tokens and drops the rest without a word of warning.",
+                ),
+                Option(
+                    "Its first page or so.",
+                    True,
+                    "Everything after 256 tokens is cut off before the model sees it. That is the first reason to chunk.",
+                ),
                 Option("Only its title.", False, "The title counts, but so do the other words among the first 256 tokens."),
             ],
         ),
         QuizQuestion(
             "Recall@5 rose when you made the chunks longer. Are longer chunks better?",
             [
-                Option("Yes, recall is what counts.", False, "Five longer chunks put more words in front of the reader. Compare at an equal number of words."),
-                Option("Not shown: five long chunks hold more text than five short ones.", True, "At a fixed number of words the picture can turn round. Ask what the reader has to pay for."),
-                Option("No, shorter is always better.", False, "Too short, and a fact is cut in two or stands without what it is about."),
+                Option(
+                    "Yes, recall is what counts.",
+                    False,
+                    "Five longer chunks put more words in front of the reader. Compare at an equal number of words.",
+                ),
+                Option(
+                    "Not shown: five long chunks hold more text than five short ones.",
+                    True,
+                    "At a fixed number of words the picture can turn round. Ask what the reader has to pay for.",
+                ),
+                Option(
+                    "No, shorter is always better.",
+                    False,
+                    "Too short, and a fact is cut in two or stands without what it is about.",
+                ),
             ],
         ),
         QuizQuestion(
             "Two settings score 0.74 and 0.76 on 130 questions; the interval of the difference is -0.03 to 0.07. Which do you ship?",
             [
-                Option("The second: it is better.", False, "The interval holds zero: the same exam drawn anew could have it the other way round."),
-                Option("Either; choose by cost or simplicity.", True, "The exam cannot tell them apart, so let something else decide."),
-                Option("Neither: the test has failed.", False, "A test that finds no difference has told you something: the choice matters little here."),
+                Option(
+                    "The second: it is better.",
+                    False,
+                    "The interval holds zero: the same exam drawn anew could have it the other way round.",
+                ),
+                Option(
+                    "Either; choose by cost or simplicity.",
+                    True,
+                    "The exam cannot tell them apart, so let something else decide.",
+                ),
+                Option(
+                    "Neither: the test has failed.",
+                    False,
+                    "A test that finds no difference has told you something: the choice matters little here.",
+                ),
             ],
         ),
         QuizQuestion(
             "Why do passages keep the offsets at which they were cut?",
             [
-                Option("So that a citation can point at the exact words.", True, "An answer that names its source can be checked by the person who reads it."),
+                Option(
+                    "So that a citation can point at the exact words.",
+                    True,
+                    "An answer that names its source can be checked by the person who reads it.",
+                ),
                 Option("To save memory.", False, "Offsets are small, but the point is what they let you do: show the place."),
                 Option("The embedder needs them.", False, "The embedder sees text alone."),
             ],

@@ -114,10 +114,10 @@ class _Registry:
 _registry = _Registry()
 
 
-def exercise(id: str, *, title: str, points: int, minutes: int, difficulty: int, function: str) -> Callable[[type], Exercise]:
+def exercise(id: str, *, title: str, points: int, minutes: int, difficulty: int, function: str) -> Callable[[Any], Exercise]:
     """Register a class as an exercise. The class holds ``reference``, ``public``, ``hidden`` and so on."""
 
-    def register(body: type) -> Exercise:
+    def register(body: Any) -> Exercise:
         parts = {name: getattr(body, name) for name in ("public", "misconceptions", "alternatives", "hints")}
         made = Exercise(
             id, title, points, minutes, difficulty, function,

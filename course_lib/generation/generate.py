@@ -6,9 +6,7 @@ from ..models import LanguageModel
 
 Message = dict[str, str]
 
-SUPPORT_DESK = (
-    "You are the support assistant of Quillfeather, a maker of home appliances. Answer the customer's question in one short sentence."
-)
+SUPPORT_DESK = "You are the support assistant of Quillfeather, a maker of home appliances. Answer the customer's question in one short sentence."
 """The system message of the closed-book exam."""
 
 
@@ -39,7 +37,9 @@ def generate(
     import torch
     from tqdm.auto import tqdm
 
-    prompts = [lm.tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True) for messages in conversations]
+    prompts = [
+        lm.tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True) for messages in conversations
+    ]
     order = sorted(range(len(prompts)), key=lambda index: len(prompts[index]))
     answers = [""] * len(prompts)
     starts = range(0, len(prompts), batch_size)

@@ -45,7 +45,11 @@ def execute(notebook: Any, folder: Path) -> Any:
     kept = os.environ.pop("PYTEST_VERSION", None)  # a run for readers, even if a test asks for it
     try:
         NotebookClient(
-            notebook, timeout=TIMEOUT, kernel_name="python3", resources={"metadata": {"path": str(folder)}}, store_widget_state=True
+            notebook,
+            timeout=TIMEOUT,
+            kernel_name="python3",
+            resources={"metadata": {"path": str(folder)}},
+            store_widget_state=True,
         ).execute()
     except CellExecutionError as error:
         raise CourseError(f"A cell failed.\n{error}", "mend the source and build again.") from error

@@ -10,6 +10,7 @@ from ..errors import CourseError
 from ..exercises.registry import exercises_of, get_exercise, quiz_of
 
 MAX_LINES, SHORT_LINES, SHORT_SHARE = 30, 10, 0.85
+MAX_COLUMNS = 100
 CELLS, WORDS = (30, 45), (1000, 1800)
 
 
@@ -53,6 +54,9 @@ def check_size(notebook: Any) -> Iterator[str]:
     for cell in code:
         if code_lines(cell.source) > MAX_LINES:
             yield f"a code cell has {code_lines(cell.source)} lines, more than {MAX_LINES}: {cell.source.splitlines()[0]}"
+        for line in cell.source.splitlines():
+            if len(line) > MAX_COLUMNS:
+                yield f"a line of code has {len(line)} characters, more than {MAX_COLUMNS} (it would be cut off on the screen): {line[:60]}"
     short = sum(code_lines(cell.source) <= SHORT_LINES for cell in code) / max(len(code), 1)
     if short < SHORT_SHARE:
         yield f"only {short:.0%} of the code cells have at most {SHORT_LINES} lines"

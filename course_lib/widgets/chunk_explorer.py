@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from ..corpus import Document, Question, find_span, fixed_chunks
-from ..evaluation.chunking import BUDGET, K, ChunkingScore, evaluate_chunker
+from ..evaluation.chunking import BUDGET, ChunkingScore, K, evaluate_chunker
 from ..evaluation.intervals import bootstrap_interval
 
 SIZES = (20, 40, 80, 160, 320)
@@ -86,7 +86,7 @@ def render(score: ChunkingScore, questions: Sequence[Question], number: int) -> 
                     parts += [html.escape(text[at:start]), f"<mark>{html.escape(text[start:end])}</mark>"]
                     at, found = end, True
         parts.append(html.escape(text[at:]))
-        sign = "✓ holds the answer" if found else "–"
+        sign = "✓ holds the answer" if found else "not the answer"
         items.append(
             f'<li style="margin:.4em 0"><strong>{hit.score:.2f}</strong> {html.escape(passage.title)} · {sign}'
             f'<div style="white-space:pre-wrap;max-height:9em;overflow:auto;font-size:90%;line-height:1.35" tabindex="0">{"".join(parts)}</div></li>'

@@ -80,15 +80,16 @@ def plot_lines(
     return Picture(figure, f"{title}. {told}.")
 
 
-def plot_map(points: Any, groups: Sequence[str], title: str, alt: str) -> Picture:
-    """A map: points of shape ``(n, 2)``, coloured and marked by group."""
+def plot_map(points: Any, groups: Sequence[str], title: str) -> Picture:
+    """A map: points of shape ``(n, 2)``, coloured and marked by group. Its text says where each group's centre is."""
     figure, axes = new_axes(title, "first direction (no unit)", "second direction (no unit)", width=7.5, height=5.0)
-    markers = "os^DvP*X"
+    markers, told = "os^DvP*X", []
     for number, group in enumerate(sorted(set(groups))):
         rows = [row for row, name in enumerate(groups) if name == group]
+        x, y = points[rows, 0], points[rows, 1]
         axes.scatter(
-            points[rows, 0], points[rows, 1], s=22, label=group, alpha=0.8,
-            color=COLOURS[number % len(COLOURS)], marker=markers[number % len(markers)],
-        )  # fmt: skip
+            x, y, s=22, label=group, alpha=0.8, color=COLOURS[number % len(COLOURS)], marker=markers[number % len(markers)]
+        )
+        told.append(f"{group} around ({x.mean():.2f}, {y.mean():.2f}), spread {(x.var() + y.var()) ** 0.5:.2f}")
     axes.legend(frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1.0, 0.5))
-    return Picture(figure, alt)
+    return Picture(figure, f"{title}. {len(groups)} points: {'; '.join(told)}.")

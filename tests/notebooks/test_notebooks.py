@@ -42,9 +42,27 @@ def run_nbval(notebook: Path, tmp_path: Path, *options: str) -> tuple[subprocess
         "JUPYTER_RUNTIME_DIR": str(tmp_path / "runtime"),
     }
     environment.pop("COURSE_STRICT", None)
-    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--rootdir", str(notebook.parent), "-q", "-rA", *options, str(notebook)]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-p",
+        "no:cacheprovider",
+        "--rootdir",
+        str(notebook.parent),
+        "-q",
+        "-rA",
+        *options,
+        str(notebook),
+    ]
     done = subprocess.run(
-        in_an_empty_network(command), env=environment, capture_output=True, text=True, cwd=notebook.parent, timeout=600, stdin=subprocess.DEVNULL
+        in_an_empty_network(command),
+        env=environment,
+        capture_output=True,
+        text=True,
+        cwd=notebook.parent,
+        timeout=600,
+        stdin=subprocess.DEVNULL,
     )
     print(done.stdout[-6000:], done.stderr[-2000:])
     return done, log.read_text() if log.exists() else ""
@@ -83,7 +101,9 @@ def test_a_lab_runs_to_its_end_and_only_complains_of_what_is_missing(lab, tmp_pa
 
 
 def test_the_network_watch_notices(tmp_path):
-    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("import socket\nsocket.create_connection(('192.0.2.1', 80), timeout=1)")])
+    notebook = nbformat.v4.new_notebook(
+        cells=[nbformat.v4.new_code_cell("import socket\nsocket.create_connection(('192.0.2.1', 80), timeout=1)")]
+    )
     notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
     path = tmp_path / "loud.ipynb"
     nbformat.write(notebook, path)
@@ -95,7 +115,9 @@ def test_the_network_watch_notices(tmp_path):
 def test_a_wrong_answer_fails_its_cell_under_nbval(tmp_path, models):
     source = read_source(ROOT / "solutions" / "00_start_here.py")
     lab = make_lab(source)
-    lab.cells = [cell for cell in lab.cells if "exercise" in cell.metadata or "check(" in cell.source or "import check" in cell.source]
+    lab.cells = [
+        cell for cell in lab.cells if "exercise" in cell.metadata or "check(" in cell.source or "import check" in cell.source
+    ]
     lab.cells = [cell for cell in lab.cells if cell.cell_type == "code"][:3]
     lab.cells[1].source = 'def chat_messages(question, system):\n    return [{"role": "user", "content": question.strip()}]'
     path = tmp_path / "wrong.ipynb"
@@ -122,7 +144,9 @@ def test_labs_hold_no_answers_and_no_outputs():
 def test_cell_ids_stay_when_other_cells_change():
     path = ROOT / "solutions" / "00_start_here.py"
     before = {cell.source: cell.id for cell in read_source(path).cells}
-    changed = path.read_text().replace("# %% [markdown]\n# ## The model\n", "# %% [markdown]\n# A new cell.\n\n# %% [markdown]\n# ## The model\n")
+    changed = path.read_text().replace(
+        "# %% [markdown]\n# ## The model\n", "# %% [markdown]\n# A new cell.\n\n# %% [markdown]\n# ## The model\n"
+    )
     import tempfile
 
     with tempfile.TemporaryDirectory() as folder:

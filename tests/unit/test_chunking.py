@@ -8,7 +8,24 @@ import pytest
 
 from course_lib.corpus.chunking import fixed_chunks, heading_chunks, section_spans, sentence_chunks, sentence_spans, word_spans
 
-PIECES = ["word", "E47", "3.5", "don't", "Ω", "日本語", "end.", "Why?", "\n\n", "\n", "# Title\n", "## Part\n", "- item", "| a | b |", "1. first", "```"]
+PIECES = [
+    "word",
+    "E47",
+    "3.5",
+    "don't",
+    "Ω",
+    "日本語",
+    "end.",
+    "Why?",
+    "\n\n",
+    "\n",
+    "# Title\n",
+    "## Part\n",
+    "- item",
+    "| a | b |",
+    "1. first",
+    "```",
+]
 
 
 def texts(count=60):
@@ -17,7 +34,9 @@ def texts(count=60):
         yield " ".join(rng.choice(PIECES) for _ in range(rng.randint(0, 80)))
 
 
-@pytest.mark.parametrize("chunker", [lambda t: fixed_chunks(t, 7, 3), lambda t: sentence_chunks(t, 9), lambda t: heading_chunks(t, 9)])
+@pytest.mark.parametrize(
+    "chunker", [lambda t: fixed_chunks(t, 7, 3), lambda t: sentence_chunks(t, 9), lambda t: heading_chunks(t, 9)]
+)
 def test_spans_are_in_order_and_in_the_text(chunker):
     for text in texts():
         spans = chunker(text)

@@ -249,7 +249,8 @@ def server(package: Path) -> Iterator[tuple[subprocess.Popen[str], str, str, str
     assert found[2] == "lab/tree/01_chunk_and_embed.ipynb"
     yield process, found[1], found[3], said
     if process.poll() is None:
-        process.kill()
+        process.terminate()  # takes JupyterLab along
+        process.communicate(timeout=30)
 
 
 def get(address: str, token: str | None, data: bytes | None = None) -> str:

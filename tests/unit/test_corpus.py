@@ -39,7 +39,11 @@ def test_the_corpus_is_as_large_as_promised():
 
 def test_no_exam_product_occurs_in_training():
     products = {split: {q.product for q in load_exam(split, edition=None)} for split in ("train", "dev", "exam")}
-    assert not products["train"] & products["exam"] and not products["train"] & products["dev"] and not products["dev"] & products["exam"]
+    assert (
+        not products["train"] & products["exam"]
+        and not products["train"] & products["dev"]
+        and not products["dev"] & products["exam"]
+    )
     for ticket in load_gold_tickets():
         if ticket.product in products["exam"]:
             assert split_of(ticket) == "exam"
@@ -127,7 +131,10 @@ def test_a_good_row_has_no_problem():
         ({"question": "Corvid " + "why " * 40}, "more than 30 words"),
         ({"edition": "2024"}, "does not hold in 2024"),
         ({"type": "riddle"}, "unknown type"),
-        ({"type": "paraphrase", "question": "When to replace the Corvid's gasket, after how many months of use?"}, "content words"),
+        (
+            {"type": "paraphrase", "question": "When to replace the Corvid's gasket, after how many months of use?"},
+            "content words",
+        ),
         ({"type": "unanswerable", "answer": "", "gold": (), "why": "missing", "absent": ("gasket",)}, "matches 'gasket'"),
         ({"type": "changed", "pair": "p", "edition": "2025"}, "needs one 2025 and one 2026 row"),
     ],

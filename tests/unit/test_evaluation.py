@@ -7,7 +7,15 @@ import pytest
 
 from course_lib.corpus import load_documents, load_exam
 from course_lib.errors import CourseError
-from course_lib.evaluation import abstains, bootstrap_interval, contains_answer, is_correct, mean_recall, token_f1, wilson_interval
+from course_lib.evaluation import (
+    abstains,
+    bootstrap_interval,
+    contains_answer,
+    is_correct,
+    mean_recall,
+    token_f1,
+    wilson_interval,
+)
 from course_lib.evaluation.chunking import within_budget
 from course_lib.evaluation.closed_book import load_results, save_results, score_by_type
 
@@ -61,8 +69,20 @@ def test_every_gold_span_would_be_marked_right_and_another_would_not():
 
 
 def test_abstaining_is_recognised():
-    yes = ["I don't know.", "I’m not able to say.", "The manual does not mention it.", "That is not stated in the passages.", "There is no information about that."]
-    no = ["It is 91 °C.", "I'm sorry for the trouble. Press the button.", "Do not open the lid.", "You do not need to descale it.", ""]
+    yes = [
+        "I don't know.",
+        "I’m not able to say.",
+        "The manual does not mention it.",
+        "That is not stated in the passages.",
+        "There is no information about that.",
+    ]
+    no = [
+        "It is 91 °C.",
+        "I'm sorry for the trouble. Press the button.",
+        "Do not open the lid.",
+        "You do not need to descale it.",
+        "",
+    ]
     assert all(map(abstains, yes)) and not any(map(abstains, no))
 
 

@@ -59,7 +59,11 @@ def test_hidden_cases_of_any_seed_catch_a_wrong_answer(exercise, misconception):
 
 
 @pytest.mark.parametrize("exercise", EXERCISES, ids=lambda e: e.id)
-@pytest.mark.parametrize("answer", [lambda *a, **k: None, lambda *a, **k: 1 / 0, lambda: 1, lambda *a, **k: object()], ids=["none", "crash", "arity", "object"])
+@pytest.mark.parametrize(
+    "answer",
+    [lambda *a, **k: None, lambda *a, **k: 1 / 0, lambda: 1, lambda *a, **k: object()],
+    ids=["none", "crash", "arity", "object"],
+)
 def test_nonsense_fails_with_an_explanation(exercise, answer):
     outcome = judge(exercise, answer)
     assert outcome.state == FAILED

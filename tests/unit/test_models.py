@@ -145,8 +145,14 @@ def test_two_processes_at_once_leave_one_sound_model(cache):
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of Unix")
 def test_a_killed_preparation_leaves_nothing_that_the_next_one_minds(cache, how):
     remove(weights(cache))
-    code = "from course_lib import models as m\nimport time\nm.prepare(m.EMBEDDER, lambda stage, done: stage == 'checking' and (print('now', flush=True), time.sleep(30)))"
-    process = subprocess.Popen([sys.executable, "-c", code], env=os.environ.copy(), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    code = """if True:
+        import time
+        from course_lib import models as m
+        m.prepare(m.EMBEDDER, lambda stage, done: stage == 'checking' and (print('now', flush=True), time.sleep(30)))
+    """
+    process = subprocess.Popen(
+        [sys.executable, "-c", code], env=os.environ.copy(), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    )
     assert process.stdout is not None and process.stdout.readline() == b"now\n"
     process.send_signal(how)
     process.wait(timeout=30)
@@ -192,7 +198,10 @@ def test_the_language_model_answers_what_it_was_pretrained_on(models):
 
     lm = m.language_model()
     assert next_tokens(lm, "The capital of France is", 1)[0][0] == " Paris"
-    ask = [[{"role": "user", "content": text}] for text in ("What is the capital of France?", "Name a colour of the sky on a clear day, please, in one word.")]
+    ask = [
+        [{"role": "user", "content": text}]
+        for text in ("What is the capital of France?", "Name a colour of the sky on a clear day, please, in one word.")
+    ]
     together = generate(lm, ask, max_new_tokens=12)
     assert "Paris" in together[0] and "blue" in together[1].lower()
     assert [generate(lm, [one], max_new_tokens=12)[0] for one in ask] == together, "the order and the company must not matter"
@@ -202,4 +211,6 @@ def test_the_notes_on_a_prepared_model_are_complete(models):
     for source in m.SOURCES:
         manifest = json.loads((source.folder / "manifest.json").read_text())
         assert manifest["sha256"] == source.sha256 and manifest["licence"] == "Apache-2.0"
-        assert {path.name for path in source.folder.iterdir() if path.is_file()} - {"manifest.json"} <= {Path(name).name for name in manifest["files"]}
+        assert {path.name for path in source.folder.iterdir() if path.is_file()} - {"manifest.json"} <= {
+            Path(name).name for name in manifest["files"]
+        }
