@@ -50,6 +50,7 @@ def execute(notebook: Any, folder: Path) -> Any:
             kernel_name="python3",
             resources={"metadata": {"path": str(folder)}},
             store_widget_state=True,
+            coalesce_streams=True,  # or the file would depend on how fast the lines came
         ).execute()
     except CellExecutionError as error:
         raise CourseError(f"A cell failed.\n{error}", "mend the source and build again.") from error
@@ -60,7 +61,18 @@ def execute(notebook: Any, folder: Path) -> Any:
         cell.metadata.pop("execution", None)  # times of day: they would change the file at every build
         if cell.cell_type == "code":
             cell.outputs = [tidy(output) for output in cell.outputs if not is_noise(output)]
-    return notebook
+    return settle_widget_ids(notebook)
+
+
+def settle_widget_ids(notebook: Any) -> Any:
+    """Give widgets the same ids at every build, in the order in which they were made; by themselves they are random."""
+    import nbformat
+
+    state = notebook.metadata.get("widgets", {}).get("application/vnd.jupyter.widget-state+json", {}).get("state", {})
+    text = nbformat.writes(notebook)
+    for number, id in enumerate(state, start=1):
+        text = text.replace(id, f"{number:032x}")
+    return nbformat.reads(text, as_version=4)
 
 
 def is_noise(output: Any) -> bool:

@@ -198,7 +198,7 @@ def test_a_cache_that_cannot_be_used(package: Path, tmp_path: Path, monkeypatch:
     (tmp_path / "file").touch()
     monkeypatch.setenv("COURSE_CACHE", str(tmp_path / "file"))
     code, said = course("prepare")
-    assert code == 1 and "could not be kept in" in said and "set COURSE_CACHE" in said
+    assert code == 1 and "cannot write to" in said and "set COURSE_CACHE" in said
 
 
 # --- lab ------------------------------------------------------------------------------------------------------------
