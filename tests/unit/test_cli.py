@@ -181,7 +181,7 @@ def test_prepare_finds_damage_that_only_a_hash_shows(package: Path, monkeypatch:
     source.folder.mkdir(parents=True)
     weights = source.folder / "weights"
     weights.write_text("weights")
-    models._write_manifest(source.folder, source)
+    models.files.write_manifest(source.folder, source)
     changed = weights.stat().st_mtime_ns
     weights.write_text("weighty")
     os.utime(weights, ns=(changed, changed))

@@ -96,7 +96,7 @@ def prepared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for source in models.SOURCES:
         source.folder.mkdir(parents=True)
         (source.folder / "weights").write_text("weights")
-        models._write_manifest(source.folder, source)
+        models.files.write_manifest(source.folder, source)
     return tmp_path
 
 

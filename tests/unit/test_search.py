@@ -30,7 +30,7 @@ def test_a_passage_is_nearest_to_itself(own_cache):
 def test_the_second_time_comes_from_the_cache(own_cache, monkeypatch):
     texts = ["one", "two"]
     first = embed_texts(texts)
-    monkeypatch.setattr("course_lib.models.Embedder.encode", lambda *a, **k: pytest.fail("embedded again"))
+    monkeypatch.setattr("course_lib.models.load.Embedder.encode", lambda *a, **k: pytest.fail("embedded again"))
     assert np.array_equal(embed_texts(texts), first)
 
 

