@@ -14,3 +14,6 @@ class CourseError(Exception):
     def __init__(self, what: str, todo: str) -> None:
         super().__init__(f"{what}\nWhat to do: {todo}")
         self.what, self.todo = what, todo
+
+    def _render_traceback_(self) -> list[str]:
+        return str(self).splitlines()  # in a notebook: the two sentences, without the library's insides

@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import sysconfig
 import time
 import warnings
 from collections.abc import Callable, Iterator
@@ -95,7 +96,8 @@ def lab_environment() -> dict[str, str]:
     from jupyter_core.paths import jupyter_config_dir
 
     looks = os.environ.get("JUPYTERLAB_SETTINGS_DIR") or str(Path(jupyter_config_dir()) / "lab" / "user-settings")
-    return os.environ | {"JUPYTER_CONFIG_DIR": str(_settings_folder()), "JUPYTERLAB_SETTINGS_DIR": looks}
+    path = os.pathsep.join([sysconfig.get_path("scripts"), os.environ.get("PATH", os.defpath)])  # `course` in its terminals
+    return os.environ | {"JUPYTER_CONFIG_DIR": str(_settings_folder()), "JUPYTERLAB_SETTINGS_DIR": looks, "PATH": path}
 
 
 def lab_command(folder: Path, notebook: str, port: int, browser: bool) -> list[str]:

@@ -1,10 +1,10 @@
 # %% [markdown]
 # # 00 · Start here
 #
-# **You will** run a language model on your own machine, watch it answer fluently and wrongly, mark its answers without a
+# **You will** run a language model on your own machine, watch it answer confidently and wrongly, mark its answers without a
 # judge, and say how sure you are of the mark.
 #
-# 45 minutes · no lab before this one · runs in about 1 minute with 2 GB
+# 50 minutes · no lab before this one · runs in 1 to 6 minutes, by processor, with 2 GB
 
 # %% [markdown]
 # ## How a lab works
@@ -21,9 +21,9 @@ from course_lib import check, progress, quiz
 from course_lib.corpus import gold_passages, load_documents, load_exam, load_passages
 from course_lib.corpus import sample_by_type
 from course_lib.doctor import check_disk, check_memory, check_models, check_python
-from course_lib.evaluation import contains_answer, is_correct, normalise_answer
+from course_lib.evaluation import is_correct, normalise_answer
 from course_lib.evaluation.closed_book import load_results, score_by_type
-from course_lib.generation import SUPPORT_DESK, chat_messages, generate, next_tokens
+from course_lib.generation import SUPPORT_DESK, generate, next_tokens
 from course_lib.models import language_model
 from course_lib.widgets.plots import plot_scores
 
@@ -61,7 +61,7 @@ for kind in sorted({document.kind for document in documents}):
 # %%
 corvid = next(document for document in documents if document.id == "manual-corvid-e6")
 start = corvid.text.index("## Pulling a shot")
-print(corvid.text[start : start + 620])
+print(corvid.text[start : corvid.text.index("Knock out", start)])
 
 # %% [markdown]
 # ## The model
@@ -96,10 +96,10 @@ for token, probability in next_tokens(lm, "The capital of France is"):
 # sets the scene, then the `user`. You build such messages now.
 #
 # ### Exercise 00.1 · Ask politely
-# ●○○ · 5 minutes · 1 points
+# ●○○ · 5 minutes · 1 point
 #
-# Return the list of two messages, each a dictionary with the keys `role` and `content`: first `system` with the system text, then `user`
-# with the question, without the white space around it. A question with nothing in it raises `ValueError`.
+# Return the list of two messages, each a dictionary with the keys `role` and `content`: first `system` with the system text as it is, then
+# `user` with the question, stripped of white space at both ends. A question with nothing in it raises `ValueError`.
 
 # %% exercise="00.1"
 def chat_messages(question: str, system: str) -> list[dict[str, str]]:
@@ -115,7 +115,8 @@ check("00.1", chat_messages)
 # hint("00.1")  # take the first # away and run the cell: one hint at a time
 
 # %% [markdown]
-# From here on the lab uses the library's own version, so nothing depends on yours. This is what the model receives:
+# From here on the lab uses the library's own version, so nothing depends on yours. This is what the model receives. The marks say where a
+# message begins and ends; at the open last line the model goes on.
 
 # %%
 from course_lib.generation import chat_messages
@@ -128,26 +129,27 @@ print(lm.tokenizer.apply_chat_template(messages, tokenize=False, add_generation_
 # *minute 16 · 5 minutes*
 #
 # **Before you run the next cell**, write down what you expect: will it say that it does not know? Will it be vague? Will it name a
-# number?
+# number? (It takes 3 to 30 seconds.)
 
 # %% tags=["nbval-ignore-output"]
 exam = load_exam("exam")
 asked = [q for q in exam if q.id in ("corvid-e6-01", "otter-x4-01", "osprey-a6-13")]
-replies = generate(lm, [chat_messages(question.question) for question in asked])
+replies = generate(lm, [chat_messages(question.question) for question in asked], progress=True)
 for question, answer in zip(asked, replies):
     print(f"Q  {question.question}\nA  {answer}\n   The documents say: {question.answer}\n")
 
 # %% [markdown]
-# Read the answers aloud. They are fluent, polite and sure of themselves, and they are wrong. Nothing in the text tells you so:
-# you know only because the right answer stands below. This is a **hallucination**, and it is not a fault in the works. The model
-# did what it always does: it went on with likely tokens.
+# Read the answers aloud. They sound like a support desk, they do not hesitate, and they are wrong. Nothing in the text tells you so: you
+# know only because the right answer stands below. This is a **hallucination**, and it is not a fault in the works. The model did what it
+# always does: it went on with likely tokens.
 
 # %% [markdown]
 # ## Mark the answers
 # *minute 21 · 12 minutes*
 #
-# Three questions are an anecdote. The exam has more, of seven types: some ask in the document's words, some in a customer's; some
-# need two places at once; the answer to some changed this year; and some have no answer at all, to see who admits it.
+# Three questions are an anecdote. The exam has more, of seven types: some ask in the document's words (`single`), some in a customer's
+# (`paraphrase`); some are answered by a table, some need two places (`two_hop`); the answer to some `changed` this year; and some have no
+# answer at all, to see who admits it.
 
 # %%
 for kind in dict.fromkeys(question.type for question in exam):
@@ -156,7 +158,8 @@ for kind in dict.fromkeys(question.type for question in exam):
 
 # %% [markdown]
 # To mark hundreds of answers you need a rule. Ours: an answer is right if it contains the accepted words, after the spelling has been
-# evened out.
+# evened out. `normalise_answer` does that. It returns a list of words in lower case, without punctuation and articles, with numbers apart
+# from their units.
 
 # %%
 print(normalise_answer("Set the boiler to 91°C, or about 1,200 W."))
@@ -187,12 +190,12 @@ check("00.2", contains_answer)
 # hint("00.2")
 
 # %% [markdown]
-# For a question without an answer the rule is another: right is whoever says that they do not know. Now mark a sample: two
-# questions of each type, asked live.
+# For a question without an answer the rule is different: a reply is right if it says that it does not know. Now mark a sample: two
+# questions of each type, asked live. (10 to 100 seconds.)
 
 # %% tags=["nbval-ignore-output"]
 sample = sample_by_type(exam, per_type=2)
-answers = generate(lm, [chat_messages(question.question) for question in sample])
+answers = generate(lm, [chat_messages(question.question) for question in sample], progress=True)
 marks = [is_correct(question, answer) for question, answer in zip(sample, answers)]
 for question, answer, right in zip(sample, answers, marks):
     print("✓" if right else "✗", f"{question.type:<13}", answer[:95].replace("\n", " "))
@@ -200,17 +203,18 @@ print(f"\n{sum(marks)} of {len(marks)} right")
 
 # %% [markdown]
 # ## How sure are you?
-# *minute 33 · 7 minutes*
+# *minute 33 · 12 minutes*
 #
-# You have seen a share of a small sample. Another sample would have given another share. An **interval** says how far off yours may be.
-# Wilson's, for $s$ right of $n$, with $p = s/n$ and $z = 1.96$ for 95 %:
+# You have seen a share of a small sample. Another sample would have given another share. An **interval** says how far off yours may be: a
+# 95 % interval is made by a method that, used on many samples, catches the true share 95 times in 100. Wilson's, for $s$ right of $n$, with $p = s/n$ and $z = 1.96$ for 95 %:
 #
 # $$\frac{p + \frac{z^2}{2n} \;\pm\; z\sqrt{\frac{p(1-p)}{n} + \frac{z^2}{4n^2}}}{1 + \frac{z^2}{n}}$$
 #
 # ### Exercise 00.3 · How sure are you?
 # ●●○ · 10 minutes · 2 points
 #
-# Return the two ends of the interval, the lower one first, as shares between 0 and 1.
+# Return the two ends of the interval, the lower one first, as shares between 0 and 1. `trials` is at least 1. (Rounding may leave an end a
+# hair outside of 0 to 1; the check does not mind.)
 
 # %% exercise="00.3"
 def wilson_interval(successes: int, trials: int) -> tuple[float, float]:
@@ -241,15 +245,15 @@ plot_scores(scores, "Closed book, nothing taught: the base model on the exam")
 
 # %% [markdown]
 # Two rows deserve a second look. In a *comparison* the question itself names both candidates: whoever repeats one of them is right
-# half of the time, and whoever repeats both always. And of the *unanswerable* questions it got none: it never once said that it
-# did not know.
+# half of the time, and whoever repeats both always. And look at the *unanswerable* questions: now and then it apologises or evades, but it
+# hardly ever says plainly that it does not know.
 
 # %% [markdown]
 # ## The same model with the page in front of it
-# *minute 40 · 3 minutes*
+# *minute 45 · 3 minutes*
 #
 # Now the other exam, for a glimpse. The sample's answerable questions again, each with the passage that holds the answer. Nobody has
-# searched for it yet: it is the right one by construction. Will the model read it?
+# searched for it yet: it is the right one by construction. Will the model read it? (10 to 150 seconds.)
 
 # %% tags=["nbval-ignore-output"]
 texts = {passage.id: passage.text for passage in load_passages("quillfeather")}
@@ -259,7 +263,7 @@ for question in answerable:
     ids = [fact[0] for fact in gold_passages(question, load_passages("quillfeather"))]
     passages = "\n\n".join(texts[id] for id in ids)
     prompts.append(chat_messages(f"{passages}\n\nAnswer from the text above. {question.question}"))
-opened = generate(lm, prompts)
+opened = generate(lm, prompts, progress=True)
 without_page = sum(mark for question, mark in zip(sample, marks) if question.answerable)
 with_page = sum(is_correct(question, answer) for question, answer in zip(answerable, opened))
 print(f"without the page: {without_page} of {len(answerable)} right")
@@ -267,7 +271,7 @@ print(f"with the page:    {with_page} of {len(answerable)} right")
 
 # %% [markdown]
 # ## Check yourself
-# *minute 43 · 2 minutes*
+# *minute 48 · 2 minutes*
 
 # %%
 quiz("00")
@@ -277,10 +281,11 @@ progress()
 
 # %% [markdown]
 # ## What you saw
-# - Asked about machines that it had never read about, the model answered fluently every time and rightly almost never: 11 of 260 answerable
-#   questions, 4.2 % (95 % interval 2.4 % to 7.4 %), most of them by repeating one of two names.
-# - Of 58 questions without an answer it recognised none, 0.0 % (0.0 % to 6.2 %). It does not know what it does not know.
-# - With the right page in front of it, the same model answered 8 of 12 instead of 1. Twelve are few: lab 03 asks them all.
+# - Asked about machines that it had never read about, the model almost always answered in confident sentences and almost never rightly: 11 of
+#   260 answerable questions, 4.2 % (95 % interval 2.4 % to 7.4 %), most of them by repeating one of two names.
+# - Of the questions without an answer it recognised 2 of 58, 3.4 % (1.0 % to 11.7 %). It does not know what it does not know.
+# - With the right page in front of it, the same model answered 7 of 12 instead of 1 of 12 (yours may differ by one: processors round
+#   differently). Twelve are few: lab 03 asks them all.
 #
 # **Where this breaks.** The mark looks for words. An answer that contains the right words in a wrong sentence passes, and a right answer in
 # words that nobody listed fails. Lab 04 measures how often that happens.

@@ -16,7 +16,8 @@ ARTICLES = {"a", "an", "the"}
 # Each phrase says that the documents or the speaker do not know; "I'm sorry" alone says nothing of the kind.
 ABSTENTIONS = re.compile(
     r"\b(?:i (?:do not|don't|cannot|can't|could not|couldn't) (?:know|say|tell|find|answer)"
-    r"|i(?: a|')m (?:not able|unable) to (?:know|say|tell|find|answer)"
+    r"|i(?: a|')m (?:not able|unable) to (?:know|say|tell|find|answer)|i(?: a|')m not (?:sure|certain)"
+    r"|i (?:do not|don't) have (?:the|any|that|this|enough) (?:information|ability|answer|knowledge)"
     r"|(?:not|isn't|is not|aren't|are not) (?:stated|mentioned|given|specified|covered|in (?:the|our|my) (?:documents?|passages?|manuals?))"
     r"|(?:documents?|passages?|manuals?) (?:do|does) not (?:say|state|mention|contain)"
     r"|no (?:information|answer) (?:about|on|is)|i have no information)",

@@ -45,6 +45,13 @@ def check(id: str, function: Callable[..., Any]) -> None:
     In a notebook it never raises, so that *Run All* goes on. Under nbval a wrong or missing answer fails the cell.
     """
     exercise = get_exercise(id)
+    if str(getattr(function, "__module__", "")).startswith("course_lib."):
+        said = f"{id} {exercise.title} · this is the library's own {exercise.function}, not yours"
+        card = Card(NOT_ATTEMPTED, said, ["Run the cell with your version again, then this one."])
+        if _strict():
+            raise CheckFailed(repr(card))
+        _show(card)
+        return
     outcome = judge(exercise, function)
     if outcome.state != NOT_ATTEMPTED:
         _progress.record(id, outcome.state, exercise.points)
@@ -69,9 +76,10 @@ def quiz(lab: str, question: int | None = None, choice: str | None = None) -> No
         _show(QuizCard(lab, questions))
         return
     try:
-        option = questions[question - 1].options["abcdef".index(choice.lower())]
+        number = int(question)
+        option = questions[number - 1].options["abcdef".index(choice.lower())]
     except (IndexError, ValueError):
-        print(f"There is no option {choice!r} of question {question} in quiz {lab}.")
+        print(f"Quiz {lab} has questions 1 to {len(questions)} with options a, b, c …; there is no {question}, {choice!r}.")
         return
     print("Right." if option.right else "Not quite.", option.because)
 
@@ -81,5 +89,5 @@ def progress() -> None:
     rows = progress_rows()
     earned, total = sum(row[3] for row in rows), sum(row[4] for row in rows)
     sign = {PASSED: "✓", FAILED: "✗", NOT_ATTEMPTED: "○"}
-    lines = [f"{sign.get(state, '○')} {id} {title}: {state}, {points} of {of} points" for id, title, state, points, of in rows]
+    lines = [f"{sign.get(state, '○')} {id} {title} · {state}, {points} of {of} points" for id, title, state, points, of in rows]
     _show(Card(PASSED if earned == total else NOT_ATTEMPTED, f"{earned} of {total} points", lines))

@@ -46,18 +46,17 @@ def outcome_card(outcome: Outcome) -> Card:
     exercise, name = outcome.exercise, f"{outcome.exercise.id} {outcome.exercise.title}"
     if outcome.state == PASSED:
         many = f"passed the {outcome.total} public cases"
-        return Card(PASSED, f"{name}: {many}.", ["Grading uses other cases too."])
+        return Card(PASSED, f"{name} · {many}", ["Grading uses other cases too."])
     if outcome.state == NOT_ATTEMPTED:
         return Card(
             NOT_ATTEMPTED,
-            f"{name}: not attempted yet.",
+            f"{name} · not attempted yet",
             ["Replace the line with NotImplementedError by your own, then run both cells again. The lab goes on without it."],
         )
     lines = [f"Likely: {outcome.misconception}"] if outcome.misconception else []
-    more = len(outcome.details) - 1
-    if more > 0:
-        lines.append(f"{more} more {'case' if more == 1 else 'cases'} differ; this is the first:")
-    title = f"{name}: {outcome.passed} of {outcome.total} public cases are right so far."
+    if len(outcome.details) > 1:
+        lines.append(f"{len(outcome.details)} cases differ. The first:")
+    title = f"{name} · {outcome.passed} of {outcome.total} public cases are right so far"
     return Card(FAILED, title, lines, code=[*outcome.details[:1], f'Stuck? Run hint("{exercise.id}").'])
 
 
@@ -65,7 +64,11 @@ def hint_card(exercise: Exercise, seen: int) -> Card:
     """The card with hint number ``seen``, counted from 1."""
     total = len(exercise.hints)
     if seen > total:
-        return Card("hint", f"{exercise.id}: that were all {total} hints.", ["The solution notebook has a worked answer."])
+        return Card(
+            "hint",
+            f"{exercise.id}: those were all {total} hints",
+            [f"For a worked answer, run in a terminal: course solution {exercise.lab}"],
+        )
     after = f"Run the cell again for hint {seen + 1}." if seen < total else "That was the last one."
     return Card("hint", f"{exercise.id}, hint {seen} of {total}", [exercise.hints[seen - 1], after])
 

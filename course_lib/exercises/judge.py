@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import math
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -68,15 +68,18 @@ def agree(one: Any, other: Any, tolerance: float = 1e-6) -> bool:
 def call(function: Callable[..., Any], case: Case) -> Any:
     """Call a function with copies of a case's arguments, so that it cannot spoil them for the next one."""
     args, kwargs = copy.deepcopy((case.args, case.kwargs))
-    return plain(function(*args, **kwargs))
+    return function(*args, **kwargs)
+
+
+class Raised(str):
+    """In place of a result: the name of the error that a function raised. It equals no result."""
 
 
 def _call_or_error(function: Callable[..., Any], case: Case) -> Any:
-    """The result, or a marker that equals no result: a wrong answer may crash on some case."""
     try:
         return call(function, case)
     except Exception as error:
-        return {"raised": type(error).__name__}
+        return Raised(type(error).__name__)
 
 
 def judge(exercise: Exercise, function: Callable[..., Any], cases: Sequence[Case] | None = None) -> Outcome:
@@ -93,16 +96,13 @@ def judge(exercise: Exercise, function: Callable[..., Any], cases: Sequence[Case
         except NotImplementedError:
             return Outcome(exercise, NOT_ATTEMPTED, 0, total, (f"{exercise.id}: not attempted yet",))
         except Exception as error:
-            result = {"raised": type(error).__name__}
-            if not agree(result, expected):
-                details.append(_describe(exercise, case, _where(error), expected))
+            result = Raised(type(error).__name__)
+            got = _where(error)
         else:
-            if not agree(result, expected, exercise.tolerance):
-                returned = f"returned {shorten(result)}"
-                if result is None:
-                    returned = "returned None: is there a return?"
-                details.append(_describe(exercise, case, returned, expected))
-        right = agree(result, expected, exercise.tolerance)
+            got = _returned(result)
+        right = agree(plain(result), plain(expected), exercise.tolerance)
+        if not right:
+            details.append(_describe(exercise, case, got, expected))
         passed += right
         results.append(result)
         wrong.append(not right)
@@ -113,8 +113,16 @@ def judge(exercise: Exercise, function: Callable[..., Any], cases: Sequence[Case
 
 def _describe(exercise: Exercise, case: Case, got: str, expected: Any) -> str:
     about = f" ({case.says})" if case.says else ""
-    right = f"it should raise {expected['raised']}" if isinstance(expected, dict) and set(expected) == {"raised"} else None
-    return f"{case.show(exercise.function)}{about}: {got}; {right or f'expected {shorten(expected)}'}"
+    right = f"it should raise {expected}" if isinstance(expected, Raised) else f"expected {shorten(expected)}"
+    return f"{case.show(exercise.function)}{about}: {got}; {right}"
+
+
+def _returned(result: Any) -> str:
+    if result is None:
+        return "returned None: is there a return?"
+    if isinstance(result, Iterator):
+        return f"returned a {type(result).__name__}, which holds nothing yet: return a list of it"
+    return f"returned {shorten(result)}"
 
 
 def _where(error: Exception) -> str:
@@ -125,22 +133,18 @@ def _where(error: Exception) -> str:
 
 
 def _misconception(exercise: Exercise, cases: Sequence[Case], results: list[Any], wrong: list[bool]) -> str | None:
-    """The sentence of the wrong implementation that gives exactly the learner's results, wrong cases included."""
-    for misconception in exercise.misconceptions:
-        if all(
-            agree(_call_or_error(misconception.wrong, case), result, exercise.tolerance)
-            for case, result in zip(cases, results, strict=True)
-        ):
-            return misconception.sentence
-    # Two mistakes at once match no single one on all cases: name the first that explains a wrong case and contradicts none.
+    """The sentence of the wrong implementation that gives the learner's results: on all cases or, failing that, on all wrong ones.
+
+    Where none does, there is no sentence: a wrong diagnosis is worse than none.
+    """
+    same = []
     for misconception in exercise.misconceptions:
         answers = [_call_or_error(misconception.wrong, case) for case in cases]
-        right = [_call_or_error(exercise.reference, case) for case in cases]
-        telling = [
-            agree(answer, result, exercise.tolerance)
-            for answer, result, truth, bad in zip(answers, results, right, wrong, strict=True)
-            if bad and not agree(answer, truth, exercise.tolerance)
-        ]
-        if telling and all(telling):
+        same.append([agree(plain(a), plain(r), exercise.tolerance) for a, r in zip(answers, results, strict=True)])
+    for matches, misconception in zip(same, exercise.misconceptions, strict=True):
+        if all(matches):
+            return misconception.sentence
+    for matches, misconception in zip(same, exercise.misconceptions, strict=True):
+        if all(match for match, bad in zip(matches, wrong, strict=True) if bad):
             return misconception.sentence
     return None

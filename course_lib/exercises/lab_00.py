@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+from typing import Any
 
 from ..evaluation.answers import contains_answer, normalise_answer
 from ..evaluation.intervals import wilson_interval
@@ -34,6 +35,11 @@ def _glued(question: str, system: str) -> list[dict[str, str]]:
 def _roles_swapped(question: str, system: str) -> list[dict[str, str]]:
     right = chat_messages(question, system)
     return [{"role": "user", "content": right[0]["content"]}, {"role": "system", "content": right[1]["content"]}]
+
+
+def _texts_swapped(question: str, system: str) -> list[dict[str, str]]:
+    right = chat_messages(question, system)
+    return [{"role": "system", "content": right[1]["content"]}, {"role": "user", "content": right[0]["content"]}]
 
 
 def _messages_by_loop(question: str, system: str) -> list[dict[str, str]]:
@@ -78,6 +84,7 @@ class AskPolitely:
         Misconception(_empty_is_fine, "An empty question should raise a ValueError: the model would answer it anyway."),
         Misconception(_glued, "Two messages are needed: the system's text and the question each have a role of their own."),
         Misconception(_roles_swapped, "The roles are swapped: the customer is the user."),
+        Misconception(_texts_swapped, "The two texts are swapped: the question belongs to the user."),
     ]
     alternatives = [_messages_by_loop, _messages_by_append]
     hints = [
@@ -114,6 +121,24 @@ def _all_needed(text: str, accepted: list[str]) -> bool:
     return all(contains_answer(text, [answer]) for answer in accepted)
 
 
+def _list_in_list(text: str, accepted: list[str]) -> bool:
+    words: list[Any] = list(normalise_answer(text))
+    return any(normalise_answer(answer) in words for answer in accepted)
+
+
+def _misses_the_end(text: str, accepted: list[str]) -> bool:
+    words = normalise_answer(text)
+    for wanted in map(normalise_answer, accepted):
+        if wanted and any(words[i : i + len(wanted)] == wanted for i in range(len(words) - len(wanted))):
+            return True
+    return False
+
+
+def _gives_up_early(text: str, accepted: list[str]) -> bool:
+    words = normalise_answer(text)
+    return any(words[: len(wanted)] == wanted for wanted in map(normalise_answer, accepted) if wanted)
+
+
 def _padded(text: str, accepted: list[str]) -> bool:
     hay = f" {' '.join(normalise_answer(text))} "
     return any(f" {' '.join(normalise_answer(answer))} " in hay for answer in accepted if normalise_answer(answer))
@@ -136,6 +161,7 @@ class IsTheAnswerRight:
     public = [
         Case("The Corvid E6 brews at 91°C.", ["91 °C"], says="the answer is there"),
         Case("91°C", ["91 °C", "91 degrees"], says="the answer and nothing else; the first spelling is there"),
+        Case("91 °C is right.", ["91°C"], says="the answer comes first"),
         Case("It holds 120 ml of milk.", ["12 ml", "12"], says="12 is not 120"),
         Case("Wait for three minutes.", ["3 minutes", "three minutes"], says="the second spelling is there"),
         Case("Set it to the low side first, then high.", ["high side"], says="both words are there, but not together"),
@@ -171,6 +197,11 @@ class IsTheAnswerRight:
         ),
         Misconception(_first_only, "Any of the accepted answers will do, not only the first."),
         Misconception(_whole_text, "The answer may stand inside a longer sentence: look for it, do not compare with the whole."),
+        Misconception(_list_in_list, "'list in list' asks for one element, not for a run of words: compare slices."),
+        Misconception(
+            _misses_the_end, "You miss an answer at the very end: the last start is len(words) - len(wanted), itself included."
+        ),
+        Misconception(_gives_up_early, "You look at the beginning of the text only: the answer may begin at any word."),
         Misconception(_all_needed, "One accepted answer is enough: they are different spellings of the same thing."),
     ]
     alternatives = [_padded, _by_position]
@@ -209,6 +240,25 @@ def _one_sided_z(successes: int, trials: int) -> tuple[float, float]:
 def _half_width(successes: int, trials: int) -> tuple[float, float]:
     low, high = wilson_interval(successes, trials)
     return successes / trials, (high - low) / 2
+
+
+def _not_scaled_nor_clipped(successes: int, trials: int) -> tuple[float, float]:
+    z, share = 1.96, successes / trials
+    centre = share + z * z / (2 * trials)
+    spread = z * math.sqrt(share * (1 - share) / trials + z * z / (4 * trials**2))
+    return centre - spread, centre + spread
+
+
+def _brackets(successes: int, trials: int) -> tuple[float, float]:
+    z, share = 1.96, successes / trials
+    centre = share + z * z / 2 * trials
+    spread = z * math.sqrt(share * (1 - share) / trials + z * z / (4 * trials**2))
+    scale = 1 + z * z / trials
+    return (centre - spread) / scale, (centre + spread) / scale
+
+
+def _ends_reversed(successes: int, trials: int) -> tuple[float, float]:
+    return wilson_interval(successes, trials)[::-1]
 
 
 def _wilson_by_roots(successes: int, trials: int) -> tuple[float, float]:
@@ -255,6 +305,9 @@ class HowSureAreYou:
         ),
         Misconception(_in_percent, "Return shares between 0 and 1, not percentages."),
         Misconception(_not_scaled, "Centre and spread are both divided by 1 + z²/n at the end."),
+        Misconception(_not_scaled_nor_clipped, "Centre and spread are both divided by 1 + z²/n at the end."),
+        Misconception(_brackets, "z²/2n means z * z / (2 * n): without the brackets you multiply by n."),
+        Misconception(_ends_reversed, "The lower end comes first."),
         Misconception(_one_sided_z, "For a 95 % interval with two ends z is 1.96; 1.645 leaves 5 % on each side."),
         Misconception(_half_width, "Return the two ends of the interval, low and high, not the share and a half-width."),
     ]

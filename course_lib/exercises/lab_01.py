@@ -82,6 +82,31 @@ def _no_check(text: str, size: int, overlap: int) -> list[Span]:
     return _windows(text, size, size - overlap)
 
 
+def _drifting_overlap(text: str, size: int, overlap: int) -> list[Span]:
+    _check_arguments(size, overlap)
+    words, spans = word_spans(text), []
+    for first in range(0, len(words), size):
+        begin = max(0, first - overlap)
+        window = words[begin : begin + size]
+        spans.append((window[0][0], window[-1][1]))
+        if begin + size >= len(words):
+            break
+    return spans
+
+
+def _strings(text: str, size: int, overlap: int) -> list[str]:
+    return [text[start:end] for start, end in fixed_chunks(text, size, overlap)]
+
+
+def _joined_words(text: str, size: int, overlap: int) -> list[str]:
+    return [" ".join(text[start:end].split()) for start, end in fixed_chunks(text, size, overlap)]
+
+
+def _ends_at_next_word(text: str, size: int, overlap: int) -> list[Span]:
+    starts = [start for start, _ in word_spans(text)] + [len(text)]
+    return [(a, next((s for s in starts if s > b), b)) for a, b in fixed_chunks(text, size, overlap)]
+
+
 def _chunks_by_while(text: str, size: int, overlap: int = 0) -> list[tuple[int, int]]:
     if overlap < 0 or overlap >= size:
         raise ValueError("overlap")
@@ -116,8 +141,11 @@ class CutIntoWindows:
         Case("one two three four five", 3, 1, says="the last two windows share 'three'"),
         Case("one two three four five six seven", 3, 0, says="one word is left over"),
         Case("one  two\nthree", 2, 1, says="white space of several kinds"),
-        Case("one two", 5, 2, says="a text shorter than a window"),
+        Case("one two three four five six seven", 3, 1, says="three windows that overlap"),
+        Case(" one two ", 5, 2, says="a text shorter than a window, with white space around it"),
         Case("one two three", 2, 2, says="an overlap that is not below the size"),
+        Case("one two three", 2, 3, says="an overlap beyond the size"),
+        Case("one two three", 2, -1, says="a negative overlap"),
     ]
 
     @staticmethod
@@ -138,6 +166,12 @@ class CutIntoWindows:
             _needless_tail, "Your last window lies wholly inside the one before it: stop once a window has reached the end."
         ),
         Misconception(_drops_the_rest, "The words after the last full window are lost: the last window may be shorter."),
+        Misconception(
+            _drifting_overlap, "From the third window on you lose the overlap: window n begins at word n · (size - overlap)."
+        ),
+        Misconception(_strings, "Return offsets, not the texts: pairs (start, end) with text[start:end] as the window."),
+        Misconception(_joined_words, "Return offsets, not the texts: pairs (start, end) with text[start:end] as the window."),
+        Misconception(_ends_at_next_word, "A window ends where its last word ends, not where the next one begins."),
         Misconception(_characters, "You count characters: size and overlap are numbers of words."),
         Misconception(_word_numbers, "You return word numbers: return character offsets, so that text[start:end] is the window."),
         Misconception(
@@ -180,6 +214,11 @@ def _rows_only(query: np.ndarray, vectors: np.ndarray, k: int) -> list[int]:
 
 def _query_not_scaled(query: np.ndarray, vectors: np.ndarray, k: int) -> list[tuple[int, float]]:
     return [(row, score * float(np.linalg.norm(query))) for row, score in top_k(query, vectors, k)]
+
+
+def _norm_of_everything(query: np.ndarray, vectors: np.ndarray, k: int) -> list[tuple[int, float]]:
+    scores = vectors @ query / (np.linalg.norm(vectors) * np.linalg.norm(query))
+    return [(int(row), float(scores[row])) for row in np.argsort(-scores, kind="stable")[:k]]
 
 
 def _top_k_plain(query: Any, vectors: Any, k: int) -> list[tuple[int, float]]:
@@ -236,6 +275,7 @@ class FindTheNearest:
             "On a tie the lower row number comes first: reversing an ascending order turns ties round. Sort -scores, kind='stable'.",
         ),
         Misconception(_distance, "This is Euclidean distance: cosine compares directions and is largest for the nearest."),
+        Misconception(_norm_of_everything, "You divide by the length of the whole matrix: axis=1 gives the length of each row."),
         Misconception(_rows_only, "Return pairs (row, score), not rows alone."),
         Misconception(_query_not_scaled, "Divide by the length of the query too, so that a score is a cosine between -1 and 1."),
     ]
@@ -265,6 +305,10 @@ def _whole_ranking(ranking: Sequence[str], gold: Sequence[Sequence[str]], k: int
 def _all_passages_needed(ranking: Sequence[str], gold: Sequence[Sequence[str]], k: int) -> float:
     found = set(ranking[:k])
     return sum(bool(fact) and all(passage in found for passage in fact) for fact in gold) / len(gold)
+
+
+def _all_passages_empty_too(ranking: Sequence[str], gold: Sequence[Sequence[str]], k: int) -> float:
+    return sum(all(passage in ranking[:k] for passage in fact) for fact in gold) / len(gold)
 
 
 def _counts_passages(ranking: Sequence[str], gold: Sequence[Sequence[str]], k: int) -> float:
@@ -320,6 +364,9 @@ class MeasureWhatWasFound:
         Misconception(_precision, "This is precision: you divide by k. Recall divides by the number of facts."),
         Misconception(_whole_ranking, "Only the first k passages count."),
         Misconception(_all_passages_needed, "One passage that holds the fact is enough; the others say the same."),
+        Misconception(
+            _all_passages_empty_too, "You require all passages of a fact: one of them is enough, and of none nothing is found."
+        ),
         Misconception(_counts_passages, "Count facts, not passages: three passages with the same fact are one fact."),
         Misconception(_skips_lost_facts, "A fact that no passage holds was not found: it counts as zero, it does not vanish."),
     ]
@@ -381,6 +428,28 @@ def _counts_letters(text: str, sentences: Sequence[Span], max_words: int) -> lis
     return packed
 
 
+def _last_one_lost(text: str, sentences: Sequence[Span], max_words: int) -> list[Span]:
+    return pack_spans(text, sentences, max_words)[:-1]
+
+
+def _resets_to_zero(text: str, sentences: Sequence[Span], max_words: int) -> list[Span]:
+    packed: list[Span] = []
+    count = 0
+    for start, end in sentences:
+        words = len(text[start:end].split())
+        if packed and count + words <= max_words:
+            packed[-1] = (packed[-1][0], end)
+            count += words
+        else:
+            packed.append((start, end))
+            count = 0
+    return packed
+
+
+def _texts(text: str, sentences: Sequence[Span], max_words: int) -> list[str]:
+    return [text[start:end] for start, end in pack_spans(text, sentences, max_words)]
+
+
 def _pack_by_groups(text: str, sentences: Sequence[Span], max_words: int) -> list[list[int]]:
     groups: list[list[Span]] = []
     for span in sentences:
@@ -440,6 +509,9 @@ class KeepSentencesWhole:
         ),
         Misconception(_strictly_below, "A passage may have exactly max_words words: use <=, not <."),
         Misconception(_forgets_to_reset, "The count must begin anew with each new passage."),
+        Misconception(_last_one_lost, "The last passage is missing: append it after the loop."),
+        Misconception(_resets_to_zero, "A new passage begins with the words of its first sentence, not with none."),
+        Misconception(_texts, "Return offsets, not the texts: pairs (start, end)."),
         Misconception(_drops_long, "A sentence longer than max_words must not be lost: it becomes a passage of its own."),
         Misconception(_counts_letters, "You count characters: max_words is a number of words."),
     ]

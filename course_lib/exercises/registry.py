@@ -85,7 +85,8 @@ class Exercise:
     @property
     def header(self) -> str:
         """The line below the title in the notebook."""
-        return f"{'●' * self.difficulty}{'○' * (3 - self.difficulty)} · {self.minutes} minutes · {self.points} points"
+        points = f"{self.points} point{'s' if self.points > 1 else ''}"
+        return f"{'●' * self.difficulty}{'○' * (3 - self.difficulty)} · {self.minutes} minutes · {points}"
 
 
 @dataclass(frozen=True)
@@ -143,6 +144,10 @@ def _load(lab: str) -> None:
 def get_exercise(id: str) -> Exercise:
     """The exercise with an id such as ``"01.3"``. Raises :class:`CourseError` that names the ids there are."""
     lab = str(id).split(".")[0]
+    if lab not in LABS:
+        raise CourseError(
+            f"{id!r} is not the id of an exercise.", f"an id is like {min(LABS)}.1; there are labs {', '.join(LABS)}."
+        )
     _load(lab)
     if id not in _registry.exercises:
         raise CourseError(f"There is no exercise {id!r}.", f"choose one of {', '.join(e.id for e in exercises_of(lab))}.")

@@ -35,7 +35,7 @@ def generate(
     Conversations are sorted by length first, so that those in a batch need little padding.
     """
     import torch
-    from tqdm.auto import tqdm
+    from tqdm import tqdm
 
     prompts = [
         lm.tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True) for messages in conversations
@@ -43,7 +43,7 @@ def generate(
     order = sorted(range(len(prompts)), key=lambda index: len(prompts[index]))
     answers = [""] * len(prompts)
     starts = range(0, len(prompts), batch_size)
-    for start in tqdm(starts, desc="answering", unit="batch", disable=not progress):
+    for start in tqdm(starts, desc="answering", unit="batch", leave=False, disable=not progress):
         rows = order[start : start + batch_size]
         batch = lm.tokenizer([prompts[row] for row in rows], padding=True, return_tensors="pt", add_special_tokens=False)
         with torch.inference_mode():

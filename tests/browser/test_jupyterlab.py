@@ -120,9 +120,9 @@ def test_lab_01_runs_and_its_slider_moves(lab, tmp_path):
         page.get_by_role("menuitem", name=re.compile("^Run All Cells$")).click()
         page.wait_for_function("() => document.querySelector('.jp-Notebook-ExecutionIndicator')?.dataset.status === 'busy'")
         page.wait_for_function(
-            "() => document.querySelector('.jp-Notebook-ExecutionIndicator')?.dataset.status === 'idle'", timeout=240_000
+            "() => document.querySelector('.jp-Notebook-ExecutionIndicator')?.dataset.status === 'idle'", timeout=600_000
         )
-        scroll_to(page, ".jp-OutputArea-output", "01.2 Find the nearest: not attempted yet")
+        scroll_to(page, ".jp-OutputArea-output", "01.2 Find the nearest · not attempted yet")
         picture(page, "not-attempted")
 
         handle = scroll_to(page, ".jupyter-widgets", "Words per chunk").locator(".noUi-handle").first

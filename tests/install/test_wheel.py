@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 def run(command: list[str | Path], **kwargs) -> subprocess.CompletedProcess[str]:
     done = subprocess.run(
-        [str(part) for part in command], capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=300, **kwargs
+        [str(part) for part in command], capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=900, **kwargs
     )
     print(done.stdout[-3000:], done.stderr[-3000:])
     return done
@@ -76,6 +76,7 @@ def test_commands_work_without_a_clone(fresh, models):
     assert run([scripts / "course", "--help"], cwd=empty, env=environment).returncode == 0
     doctor = run([scripts / "course", "doctor"], cwd=empty, env=environment)
     assert "FIX" not in doctor.stdout and doctor.returncode == 0
+    assert run([scripts / "course", "reset", "00", "--yes"], cwd=empty, env=environment).returncode == 0
     checked = run([scripts / "course", "check", "00"], cwd=empty, env=environment)
     assert checked.returncode == 1 and "00.1" in checked.stdout and "not attempted" in checked.stdout
     assert run([scripts / "course", "solution", "01"], cwd=empty, env=environment).returncode == 0

@@ -96,7 +96,7 @@ def test_a_lab_runs_to_its_end_and_only_complains_of_what_is_missing(lab, tmp_pa
     assert sorted(failed) == checks
     assert f"{len(code) - len(checks)} passed" in done.stdout
     for exercise in exercises_of(lab):
-        assert f"{exercise.id} {exercise.title}: not attempted yet" in done.stdout
+        assert f"{exercise.id} {exercise.title} · not attempted yet" in done.stdout
     assert reached == ""
 
 
@@ -124,7 +124,7 @@ def test_a_wrong_answer_fails_its_cell_under_nbval(tmp_path, models):
     nbformat.write(lab, path)
     done, _ = run_nbval(path, tmp_path, "--nbval-lax")
     assert done.returncode == 1 and "2 passed" in done.stdout
-    assert "00.1 Ask politely: 0 of 3 public cases are right so far" in done.stdout
+    assert "00.1 Ask politely · 0 of 3 public cases are right so far" in done.stdout
 
 
 def test_labs_hold_no_answers_and_no_outputs():

