@@ -168,7 +168,7 @@ def _reporting(source: ModelSource) -> Iterator[Callable[[str, float], None]]:
 
     columns = (
         TextColumn("{task.description}"),
-        BarColumn(),
+        BarColumn(bar_width=20),
         TaskProgressColumn(),
         TextColumn("{task.fields[stage]}"),
         TimeElapsedColumn(),

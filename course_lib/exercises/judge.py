@@ -88,7 +88,9 @@ def judge(exercise: Exercise, function: Callable[..., Any], cases: Sequence[Case
     total = len(cases)
     if not callable(function):
         return Outcome(exercise, FAILED, 0, total, (f"{exercise.function} is not a function but {shorten(function)}.",))
-    passed, details, results, wrong = 0, [], [], []
+    passed, details = 0, []
+    results: list[Any] = []
+    truths: list[Any] = []
     for case in cases:
         expected = _call_or_error(exercise.reference, case)
         try:
@@ -104,11 +106,11 @@ def judge(exercise: Exercise, function: Callable[..., Any], cases: Sequence[Case
         if not right:
             details.append(_describe(exercise, case, got, expected))
         passed += right
-        results.append(result)
-        wrong.append(not right)
+        results.append(plain(result))
+        truths.append(plain(expected))
     if passed == total:
         return Outcome(exercise, PASSED, passed, total)
-    return Outcome(exercise, FAILED, passed, total, tuple(details), _misconception(exercise, cases, results, wrong))
+    return Outcome(exercise, FAILED, passed, total, tuple(details), _misconception(exercise, cases, results, truths))
 
 
 def _describe(exercise: Exercise, case: Case, got: str, expected: Any) -> str:
@@ -132,19 +134,19 @@ def _where(error: Exception) -> str:
     return f"raised {type(error).__name__}: {error}{line}"
 
 
-def _misconception(exercise: Exercise, cases: Sequence[Case], results: list[Any], wrong: list[bool]) -> str | None:
-    """The sentence of the wrong implementation that gives the learner's results: on all cases or, failing that, on all wrong ones.
+def _misconception(exercise: Exercise, cases: Sequence[Case], results: list[Any], expected: list[Any]) -> str | None:
+    """The sentence of the wrong implementation that gives the learner's results on all cases.
 
-    Where none does, there is no sentence: a wrong diagnosis is worse than none.
+    With two mistakes at once no single one does. Then it is the one whose every deviation from the truth the learner's results
+    show too, if there are at least two. Where none fits there is no sentence: a wrong diagnosis is worse than none.
     """
-    same = []
+    partly = None
     for misconception in exercise.misconceptions:
-        answers = [_call_or_error(misconception.wrong, case) for case in cases]
-        same.append([agree(plain(a), plain(r), exercise.tolerance) for a, r in zip(answers, results, strict=True)])
-    for matches, misconception in zip(same, exercise.misconceptions, strict=True):
-        if all(matches):
+        answers = [plain(_call_or_error(misconception.wrong, case)) for case in cases]
+        same = [agree(answer, result, exercise.tolerance) for answer, result in zip(answers, results, strict=True)]
+        if all(same):
             return misconception.sentence
-    for matches, misconception in zip(same, exercise.misconceptions, strict=True):
-        if all(match for match, bad in zip(matches, wrong, strict=True) if bad):
-            return misconception.sentence
-    return None
+        deviates = [not agree(answer, truth, exercise.tolerance) for answer, truth in zip(answers, expected, strict=True)]
+        if sum(deviates) >= 2 and all(match for match, deviation in zip(same, deviates, strict=True) if deviation):
+            partly = partly or misconception.sentence
+    return partly

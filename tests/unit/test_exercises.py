@@ -141,6 +141,20 @@ def test_the_librarys_own_function_earns_nothing(monkeypatch, capsys):
         course_lib.check("00.1", get_exercise("00.1").reference)
 
 
+def test_two_mistakes_at_once_still_name_one():
+    def neither_overlap_nor_guard(text, size, overlap):
+        from course_lib.corpus.chunking import word_spans
+
+        words = word_spans(text)
+        return [(words[i][0], words[min(i + size, len(words)) - 1][1]) for i in range(0, len(words), size)]
+
+    assert "do not overlap" in judge(get_exercise("01.1"), neither_overlap_nor_guard).misconception
+
+
+def test_no_diagnosis_rather_than_a_wrong_one():
+    assert judge(get_exercise("01.3"), lambda ranking, gold, k: 0.123).misconception is None
+
+
 def test_results_are_shown_as_they_were_returned():
     shown = judge(get_exercise("01.1"), lambda text, size, overlap: [(0, 1)]).details[0]
     assert "returned [(0, 1)]; expected [(0, 7), (8, 18), (19, 27)]" in shown
