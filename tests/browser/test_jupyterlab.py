@@ -66,7 +66,11 @@ def lab(tmp_path: Path, models: None) -> Iterator[str]:
         "--folder",
         str(tmp_path / "my labs"),
     ]
-    environment = os.environ | {"JUPYTER_RUNTIME_DIR": str(runtime), "JUPYTERLAB_SETTINGS_DIR": str(tmp_path / "settings")}
+    environment = os.environ | {
+        "JUPYTER_RUNTIME_DIR": str(runtime),
+        "JUPYTERLAB_SETTINGS_DIR": str(tmp_path / "settings"),
+        "JUPYTERLAB_WORKSPACES_DIR": str(tmp_path / "workspaces"),  # or the tabs of another day open too
+    }
     for name in ("PYTEST_CURRENT_TEST", "PYTEST_VERSION", "COURSE_STRICT"):
         environment.pop(name, None)
     process = subprocess.Popen(command, env=environment, cwd=tmp_path)
