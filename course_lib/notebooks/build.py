@@ -15,6 +15,7 @@ from typing import Any
 
 from ..errors import CourseError
 from ..exercises.registry import LABS
+from ..places import cache_folder
 from .rules import check_recap, check_run, describe, source_problems
 from .source import make_lab, read_source, without_markers
 
@@ -81,9 +82,11 @@ def is_noise(output: Any) -> bool:
 
 
 def tidy(output: Any) -> Any:
-    """An output without what changes between two equal runs: addresses in memory."""
+    """An output without what belongs to one run or one machine: addresses in memory, folders."""
     if "text" in output:
         output.text = re.sub(r" at 0x[0-9a-f]+", "", output.text)
+        for place, name in ((sys.executable, "python"), (str(cache_folder()), "your cache folder"), (str(Path.home()), "~")):
+            output.text = output.text.replace(place, name)
     return output
 
 

@@ -11,7 +11,6 @@ from course_lib.corpus import Gold, chunk_document, gold_passages, load_document
 from course_lib.corpus import validate as v
 from course_lib.corpus.documents import Document, html_to_markdown, parse_html, parse_markdown, read_document
 from course_lib.corpus.tickets import check_tickets, load_gold_tickets, load_raw_tickets, split_of
-from course_lib.errors import CourseError
 
 
 @pytest.mark.parametrize("corpus", ["quillfeather", "sqlite"])
@@ -34,7 +33,7 @@ def test_the_corpus_is_as_large_as_promised():
     assert len(questions) >= 600 and len(load_exam("exam")) >= 240
     assert len({q.pair for q in questions if q.pair and q.product.startswith("policy-")}) >= 20
     assert len(load_documents("sqlite")) >= 150 and len(load_exam("all", "sqlite")) >= 60
-    assert len(load_raw_tickets()) >= 300 == len(load_gold_tickets()) - (len(load_gold_tickets()) - 300)
+    assert len(load_raw_tickets()) == len(load_gold_tickets()) >= 300
 
 
 def test_no_exam_product_occurs_in_training():
@@ -84,7 +83,6 @@ def test_an_unknown_corpus_or_split_is_answered_with_the_known_ones():
         load_documents("wikipedia")
     with pytest.raises(ValueError, match="train, dev, exam"):
         load_exam("test")
-    assert issubclass(CourseError, Exception)
 
 
 def test_offsets_are_exact_and_ids_unique():
