@@ -1,4 +1,4 @@
-"""The command line: ``course lab``, ``doctor``, ``check``, ``progress``, ``solution``, ``reset``, ``prepare``, ``build``.
+"""The command line: ``course lab``, ``doctor``, ``check``, ``progress``, ``solution``, ``reset``, ``db``, ``prepare``, ``build``.
 
 Commands import what they need when they run, so that ``course --help`` answers at once.
 """
@@ -375,6 +375,40 @@ def _read_results(path: Path) -> dict[str, tuple[str, str]]:
         except (ValueError, KeyError, TypeError):
             continue  # a kernel that died while writing
     return found
+
+
+# --- the database ---------------------------------------------------------------------------------------------------
+
+db = typer.Typer(
+    help="The embedded PostgreSQL of lab 05: start, stop, status.",
+    no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.add_typer(db, name="db")
+
+
+@db.command()
+def start() -> None:
+    """Start the database and leave it running; show how to connect to it. If it runs already, this changes nothing."""
+    from . import database
+
+    database.start(say)
+
+
+@db.command()
+def stop() -> None:
+    """Stop the database. Its data stays. If it does not run, this changes nothing."""
+    from . import database
+
+    database.stop(say)
+
+
+@db.command()
+def status() -> None:
+    """Show whether the database runs, its version, folder and size, and its tables. Exit code: 0 if it runs, 3 if not."""
+    from . import database
+
+    raise typer.Exit(0 if database.status(say) else 3)
 
 
 # --- the rest -------------------------------------------------------------------------------------------------------

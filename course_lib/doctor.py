@@ -36,6 +36,7 @@ def diagnose(folder: Path) -> Iterator[Finding]:
         check_disk,
         check_models,
         check_folders,
+        check_database,
         check_port,
         lambda: check_workspace(folder),
         check_kernel,
@@ -217,6 +218,35 @@ def check_folders() -> Iterator[Finding]:
             yield Finding(
                 FIX, f"{what} folder {folder} cannot be written to ({error.strerror}): set {variable} to a folder of your own"
             )
+
+
+def check_database() -> Iterator[Finding]:
+    """A PostgreSQL with pgvector for lab 05: the one that COURSE_DSN names, or the embedded one, started for a moment."""
+    from .errors import CourseError
+    from .retrieval.stores import EmbeddedServer
+    from .retrieval.stores.postgres import connect, place
+
+    dsn = os.environ.get("COURSE_DSN")
+    try:
+        if dsn:
+            with connect(dsn, patience=5) as connection:
+                has = connection.execute("SELECT FROM pg_available_extensions WHERE name = 'vector'").fetchone() is not None
+            lacks = f"PostgreSQL at {place(dsn)} lacks pgvector. Have its administrator install it, or unset COURSE_DSN."
+            yield Finding(OK, f"PostgreSQL at {place(dsn)} answers and has pgvector") if has else Finding(FIX, lacks)
+            return
+        with tempfile.TemporaryDirectory() as folder:
+            server = EmbeddedServer(Path(folder) / "server", say=lambda sentence: None)
+            try:
+                server.start()
+                yield Finding(OK, f"PostgreSQL {server.status().version} with pgvector starts on this machine (embedded)")
+            finally:
+                server.close()
+                shutil.rmtree(server.folder, ignore_errors=True)  # as root it lies elsewhere
+    except (CourseError, ImportError) as error:
+        said = " ".join(str(error).split())
+        yield Finding(
+            FIX if dsn else NOTE, f"PostgreSQL for lab 05: {said}" + ("" if dsn else " Until then lab 05 runs in memory.")
+        )
 
 
 def check_port() -> Iterator[Finding]:

@@ -38,6 +38,11 @@ class Passage:
         """The document's title, then the section's heading."""
         return f"{self.document.title} › {self.heading}" if self.heading else self.document.title
 
+    @property
+    def metadata(self) -> dict[str, str | list[str]]:
+        """The document's metadata: what a search may filter by."""
+        return self.document.metadata
+
 
 def word_spans(text: str) -> list[Span]:
     """Offsets of the words of a text, a word being whatever stands between white space.

@@ -15,6 +15,7 @@ from typing import Any
 
 HERE = Path(__file__).parent
 CORPORA = ("quillfeather", "sqlite")
+EDITIONS = ("2025", "2026")
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,23 @@ class Document:
         """
         first, last = datetime.date(int(edition), 1, 1), datetime.date(int(edition), 12, 31)
         return (self.valid_from is None or self.valid_from <= last) and (self.valid_to is None or self.valid_to >= first)
+
+    @property
+    def metadata(self) -> dict[str, str | list[str]]:
+        """What a search may filter by. ``editions`` holds the years in which the document is in force.
+
+        >>> Document("p", "Returns", "…", products=("a",), valid_to=datetime.date(2025, 12, 31)).metadata["editions"]
+        ['2025']
+        """
+        return {
+            "document": self.id,
+            "kind": self.kind,
+            "family": self.family,
+            "products": list(self.products),
+            "audience": self.audience,
+            "source": self.source,
+            "editions": [year for year in EDITIONS if self.holds_in(year)],
+        }
 
 
 def parse_markdown(source: str) -> tuple[dict[str, Any], str]:

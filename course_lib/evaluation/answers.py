@@ -84,3 +84,49 @@ def is_correct(question: Question, text: str) -> bool:
     if not question.answerable:
         return abstains(text)
     return contains_answer(text, [question.answer, *question.accept])
+
+
+# A candidate ends where such a word begins: "the Kiln I4 with one zone boosted" is the Kiln I4.
+_JOINTS = {"for", "of", "in", "on", "with", "does", "do", "is", "are", "that"}
+
+
+def other_candidate(question: Question) -> str | None:
+    """The word by which one knows the wrong candidate of a comparison: the first of its name that the right answer does not share.
+
+    The candidates are read from the question's "A or B". ``None`` where that cannot be done.
+
+    >>> from course_lib.corpus import Gold
+    >>> asked = Question("q", "p", "comparison", "exam", "Which is quieter, the Corvid E6 or the Wren M3?", "Wren M3", ("Wren",))
+    >>> other_candidate(asked)
+    'corvid'
+    """
+    sides = re.split(r"\bor\b", question.question)
+    accepted = [question.answer, *question.accept]
+    here = [contains_answer(side, accepted) for side in sides]
+    if len(sides) != 2 or here[0] == here[1]:
+        return None
+    if here[0]:
+        words = normalise_answer(sides[1])
+        while words and words[0] in _JOINTS:
+            words = words[1:]
+    else:
+        words = normalise_answer(re.split(r"[,:;]", sides[0])[-1])
+        words = words[max((at + 1 for at, word in enumerate(words) if word in _JOINTS), default=0) :]
+    shared = {word for answer in accepted for word in normalise_answer(answer)}
+    return next((word for word in words if word not in shared), None)
+
+
+def chooses(question: Question, text: str) -> bool:
+    """Whether an answer to a comparison decides: it names the right candidate, and the other one only after a "than".
+
+    "The Wren is quieter than the Corvid" decides for the Wren; "the Corvid or the Wren" does not decide. A right answer that names
+    both in another way ("of the two, …") fails: the rule would rather miss an answer than let an echo of the question pass.
+
+    >>> from course_lib.corpus import Gold
+    >>> asked = Question("q", "p", "comparison", "exam", "Which is quieter, the Corvid E6 or the Wren M3?", "Wren M3", ("Wren",))
+    >>> chooses(asked, "The Wren M3 is quieter than the Corvid E6."), chooses(asked, "The Corvid E6 or the Wren M3.")
+    (True, False)
+    """
+    other = other_candidate(question)
+    claim = re.split(r"\bthan\b", text, maxsplit=1, flags=re.IGNORECASE)[0]
+    return contains_answer(claim, [question.answer, *question.accept]) and other not in normalise_answer(claim)

@@ -8,22 +8,20 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import platform
 import time
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from ..corpus import Question, load_exam
-from ..errors import CourseError
 from ..generation import chat_messages, generate
 from ..models import LANGUAGE_MODEL, LanguageModel, language_model
+from . import shipped
 from .answers import is_correct
 from .intervals import wilson_interval
 
-RESULTS = Path(__file__).resolve().parent.parent / "results" / "closed_book.json"
+RESULTS = shipped.RESULTS / "closed_book.json"
+COMMAND = "python -m course_lib.evaluation.closed_book"
 
 
 @dataclass(frozen=True)
@@ -79,30 +77,17 @@ def ask_closed_book(lm: LanguageModel, questions: list[Question], progress: bool
 def save_results(path: Path, questions: list[Question], answers: list[str], about: dict[str, Any]) -> None:
     """Write answers with the hashes that make them checkable."""
     rows = [{"id": question.id, "answer": answer} for question, answer in zip(questions, answers, strict=True)]
-    digest = hashlib.sha256(json.dumps(rows, sort_keys=True).encode()).hexdigest()
-    content = {"about": about, "exam_sha256": exam_hash(questions), "rows_sha256": digest, "rows": rows}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    shipped.write_rows(path, rows, about, {"exam": exam_hash(questions)})
 
 
 def load_results(path: Path = RESULTS) -> tuple[list[Question], list[str], dict[str, Any]]:
     """The questions, the answers and what is known about the run.
 
-    Raises :class:`CourseError` where the file is missing or damaged, or was made with another exam.
+    Raises :class:`CourseError <course_lib.errors.CourseError>` where the file is missing or damaged, or was made with another exam.
     """
-    remake = "reinstall the course, or remake it: python -m course_lib.evaluation.closed_book"
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        rows = content["rows"]
-        digest = hashlib.sha256(json.dumps(rows, sort_keys=True).encode()).hexdigest()
-        if digest != content["rows_sha256"]:
-            raise ValueError("its hash differs")
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise CourseError(f"The result file {path.name} cannot be used: {error}.", remake) from error
     questions = load_exam("exam")
-    if content["exam_sha256"] != exam_hash(questions):
-        raise CourseError(f"The result file {path.name} was made with another version of the exam.", remake)
-    return questions, [row["answer"] for row in rows], content["about"]
+    rows, about = shipped.read_rows(path, {"exam": exam_hash(questions)}, COMMAND)
+    return questions, [row["answer"] for row in rows], about
 
 
 def main() -> None:
@@ -116,8 +101,7 @@ def main() -> None:
         "model_sha256": LANGUAGE_MODEL.sha256,
         "questions": len(questions),
         "seconds": round(seconds),
-        "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
-        "versions": {name: version(name) for name in ("torch", "transformers")},
+        **shipped.about_this_run(),
     }
     save_results(RESULTS, questions, answers, about)
     for score in score_by_type(questions, answers):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 
 def wilson_interval(successes: int, trials: int, z: float = 1.96) -> tuple[float, float]:
@@ -43,3 +44,43 @@ def bootstrap_interval(values: Sequence[float], draws: int = 2000, level: float 
     means = np.array([numbers[rng.integers(0, len(numbers), len(numbers))].mean() for _ in range(draws)])
     low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
     return float(low), float(high)
+
+
+@dataclass(frozen=True)
+class Difference:
+    """The mean difference between two systems over the same ``n`` questions, with the ends of its 95 % interval."""
+
+    mean: float
+    low: float
+    high: float
+    n: int
+
+    @property
+    def shown(self) -> bool:
+        """Whether the interval leaves out 0: these questions show a difference."""
+        return self.low > 0 or self.high < 0
+
+    def __str__(self) -> str:
+        return f"{_signed(self.mean)} ({_signed(self.low)} to {_signed(self.high)})"
+
+
+def _signed(value: float) -> str:
+    return f"{round(value, 2) + 0.0:+.2f}"  # + 0.0 turns -0.0 into 0.0
+
+
+def paired_difference(better: Sequence[float], worse: Sequence[float], draws: int = 2000, seed: int = 0) -> Difference:
+    """How much higher the first system scores than the second on the same questions: mean and 95 % bootstrap interval.
+
+    The questions are drawn with replacement, each with both its scores (the paired bootstrap; Efron & Tibshirani 1993). That
+    a question is hard for both systems then widens nothing, and the interval is narrower than that of two separate means.
+
+    >>> print(paired_difference([1, 1, 1, 0], [0, 1, 0, 0]))
+    +0.50 (+0.00 to +1.00)
+
+    Raises ``ValueError`` where the numbers of scores differ or there are none.
+    """
+    if len(better) != len(worse):
+        raise ValueError(f"a pair needs two scores for each question, not {len(better)} scores and {len(worse)}")
+    differences = [float(one) - float(other) for one, other in zip(better, worse, strict=True)]
+    low, high = bootstrap_interval(differences, draws=draws, seed=seed)
+    return Difference(sum(differences) / len(differences), low, high, len(differences))

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import time
+from dataclasses import dataclass
+
 from ..models import LanguageModel
 
 Message = dict[str, str]
@@ -23,6 +26,19 @@ def chat_messages(question: str, system: str = SUPPORT_DESK) -> list[Message]:
     return [{"role": "system", "content": system}, {"role": "user", "content": question.strip()}]
 
 
+@dataclass(frozen=True)
+class Generated:
+    """An answer with the tokens it took: ``tokens_in`` of the prompt, ``tokens_out`` made, the one that ends the answer included.
+
+    ``ms`` is the time of its batch divided by the batch's size: what it cost, not how long a person waited.
+    """
+
+    text: str
+    tokens_in: int
+    tokens_out: int
+    ms: float
+
+
 def generate(
     lm: LanguageModel,
     conversations: list[list[Message]],
@@ -30,22 +46,32 @@ def generate(
     batch_size: int = 8,
     progress: bool = False,
 ) -> list[str]:
-    """Let the model answer each conversation, in order; always the most probable next token, so that the result is fixed.
+    """Let the model answer each conversation, in order; always the most probable next token, so that the result is fixed."""
+    return [made.text for made in generate_counted(lm, conversations, max_new_tokens, batch_size, progress)]
+
+
+def generate_counted(
+    lm: LanguageModel,
+    conversations: list[list[Message]],
+    max_new_tokens: int = 48,
+    batch_size: int = 8,
+    progress: bool = False,
+) -> list[Generated]:
+    """:func:`generate`, with the tokens and the time of each answer.
 
     Conversations are sorted by length first, so that those in a batch need little padding.
     """
     import torch
     from tqdm import tqdm
 
-    prompts = [
-        lm.tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True) for messages in conversations
-    ]
+    prompts = [lm.tokenize(messages) for messages in conversations]
     order = sorted(range(len(prompts)), key=lambda index: len(prompts[index]))
-    answers = [""] * len(prompts)
+    answers: dict[int, Generated] = {}
     starts = range(0, len(prompts), batch_size)
     for start in tqdm(starts, desc="answering", unit="batch", leave=False, disable=not progress):
+        began = time.perf_counter()
         rows = order[start : start + batch_size]
-        batch = lm.tokenizer([prompts[row] for row in rows], padding=True, return_tensors="pt", add_special_tokens=False)
+        batch = lm.tokenizer.pad({"input_ids": [prompts[row] for row in rows]}, padding=True, return_tensors="pt")
         with torch.inference_mode():
             output = lm.model.generate(
                 input_ids=batch["input_ids"],
@@ -54,10 +80,13 @@ def generate(
                 do_sample=False,
                 pad_token_id=lm.tokenizer.pad_token_id,
             )
-        new = output[:, batch["input_ids"].shape[1] :]
-        for row, tokens in zip(rows, new, strict=True):
-            answers[row] = lm.tokenizer.decode(tokens, skip_special_tokens=True).strip()
-    return answers
+        ms = (time.perf_counter() - began) * 1000 / len(rows)
+        for row, tokens in zip(rows, output[:, batch["input_ids"].shape[1] :].tolist(), strict=True):
+            ends = [at for at, token in enumerate(tokens) if token == lm.tokenizer.eos_token_id]
+            made = tokens[: ends[0] + 1] if ends else tokens
+            text = lm.tokenizer.decode(made, skip_special_tokens=True).strip()
+            answers[row] = Generated(text, len(prompts[row]), len(made), ms)
+    return [answers[row] for row in range(len(prompts))]
 
 
 def next_tokens(lm: LanguageModel, text: str, k: int = 5) -> list[tuple[str, float]]:

@@ -25,6 +25,15 @@ class LanguageModel:
     tokenizer: Any
     name: str
 
+    def tokenize(self, messages: list[dict[str, str]]) -> list[int]:
+        """A conversation as the tokens that the model reads, up to where its answer begins."""
+        text = self.tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+        return list(self.tokenizer(text, add_special_tokens=False).input_ids)
+
+    def count_tokens(self, messages: list[dict[str, str]]) -> int:
+        """How many tokens a conversation has."""
+        return len(self.tokenize(messages))
+
 
 @dataclass(frozen=True, eq=False)
 class Embedder:

@@ -1,5 +1,21 @@
 """Find passages."""
 
-from .dense import DenseIndex, Hit, top_k
+from .dense import DenseIndex, top_k
+from .fusion import HybridIndex, Searcher, hybrid, reciprocal_rank_fusion
+from .lexical import BM25Index, tokenize
+from .records import Filter, Hit, Record, Text
 
-__all__ = ["DenseIndex", "Hit", "top_k"]
+__all__ = [
+    "BM25Index",
+    "DenseIndex",
+    "Filter",
+    "Hit",
+    "HybridIndex",
+    "Record",
+    "Searcher",
+    "Text",
+    "hybrid",
+    "reciprocal_rank_fusion",
+    "tokenize",
+    "top_k",
+]

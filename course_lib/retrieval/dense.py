@@ -7,24 +7,16 @@ import os
 import zipfile
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..corpus import Passage
+from ..ledger import stage
 from ..models import Embedder, embedder
 from ..places import cache_folder
+from .records import Filter, Hit, Text, matches, titled
 
 if TYPE_CHECKING:
     import numpy as np
-
-
-@dataclass(frozen=True)
-class Hit:
-    """A found passage with its score (cosine similarity, -1 to 1)."""
-
-    passage: Passage
-    score: float
 
 
 def top_k(query: np.ndarray, vectors: np.ndarray, k: int) -> list[tuple[int, float]]:
@@ -77,24 +69,33 @@ def _keep(path: Path, vectors: np.ndarray) -> None:
 
 
 class DenseIndex:
-    """Exact search over the embeddings of passages.
+    """Exact search over the embeddings of passages; the score of a hit is its cosine similarity, -1 to 1.
 
     A passage is embedded with its title in front where ``titles`` is true, so that a passage which does not name its product
     can still be found by it.
     """
 
     def __init__(
-        self, passages: Sequence[Passage], model: Embedder | None = None, *, titles: bool = True, progress: bool = False
+        self, passages: Sequence[Text], model: Embedder | None = None, *, titles: bool = True, progress: bool = False
     ) -> None:
         self.passages, self.model = list(passages), model or embedder()
-        texts = [f"{passage.title}\n{passage.text}" if titles else passage.text for passage in self.passages]
+        texts = [titled(passage) if titles else passage.text for passage in self.passages]
         self.vectors = embed_texts(texts, self.model, progress=progress)
 
-    def search(self, question: str, k: int = 5) -> list[Hit]:
-        """The ``k`` passages nearest to a question, best first."""
-        return self.search_many([question], k)[0]
+    def search(self, question: str, k: int = 5, where: Filter | None = None) -> list[Hit]:
+        """The ``k`` passages nearest to a question among those that pass the filter, best first."""
+        with stage("embed"):
+            query = self.model.encode([question])
+        return self._nearest(query, k, where)[0]
 
-    def search_many(self, questions: Sequence[str], k: int = 5) -> list[list[Hit]]:
-        """:meth:`search` for many questions; they are embedded together."""
-        queries = embed_texts(questions, self.model)
-        return [[Hit(self.passages[row], score) for row, score in top_k(query, self.vectors, k)] for query in queries]
+    def search_many(self, questions: Sequence[str], k: int = 5, where: Filter | None = None) -> list[list[Hit]]:
+        """:meth:`search` for many questions; they are embedded together, and their embeddings are kept."""
+        with stage("embed"):
+            queries = embed_texts(questions, self.model)
+        return self._nearest(queries, k, where)
+
+    def _nearest(self, queries: np.ndarray, k: int, where: Filter | None) -> list[list[Hit]]:
+        with stage("search"):
+            rows = [row for row, passage in enumerate(self.passages) if where is None or matches(passage.metadata, where)]
+            vectors = self.vectors[rows]
+            return [[Hit(self.passages[rows[row]], score) for row, score in top_k(query, vectors, k)] for query in queries]

@@ -173,3 +173,18 @@ def test_a_check_that_breaks_is_a_finding(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr(doctor, "check_models", broken)
     found = list(doctor.diagnose(tmp_path))
     assert [finding.state for finding in found] == [OK, FIX, NOTE] and "RuntimeError: no such thing" in found[1].text
+
+
+def test_the_embedded_database_is_started_for_a_moment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("COURSE_DSN", raising=False)
+    found = only(doctor.check_database())
+    assert found.state == OK and "with pgvector starts" in found.text
+
+
+def test_a_database_that_does_not_answer_is_named_without_its_password(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    monkeypatch.setenv("COURSE_DSN", f"postgresql://me:hush@127.0.0.1:{port}/course")
+    found = only(doctor.check_database())
+    assert found.state == FIX and f"127.0.0.1:{port}" in found.text and "hush" not in found.text
