@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 
-STAGES = ("embed", "search", "rerank", "prompt", "generate")
+STAGES = ("embed text", "write", "embed", "search", "rerank", "prompt", "generate")
 
 
 @dataclass

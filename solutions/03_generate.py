@@ -15,10 +15,11 @@ from course_lib import check, progress, quiz
 from course_lib.corpus import gold_passages, load_exam, load_passages, sample_by_type
 from course_lib.corpus.chunking import sentence_spans
 from course_lib.corpus.injections import load_injections, page_source
-from course_lib.evaluation import abstains, is_correct, paired_difference
+from course_lib.evaluation import abstains, paired_difference
 from course_lib.evaluation.attacks import REWORDED, attack_questions, attempt_all, by_attack
 from course_lib.evaluation.attacks import planted_passage, success_rate
 from course_lib.evaluation.marks import share
+from course_lib.evaluation.open_book import load_run
 from course_lib.evaluation.swap import number_swaps
 from course_lib.generation import FEW_SHOT, GROUNDED, PLAIN, build_prompt, content_words
 from course_lib.generation.safety import FOR_CUSTOMERS, hidden_text, quoted, suspicious_spans
@@ -142,35 +143,41 @@ check("03.2", parse_citations)
 # hint("03.2")
 
 # %% [markdown]
-# Does the model cite when it is told to? And when it is shown how, by three examples in the prompt (`FEW_SHOT`)? Two questions of each type, two of
-# them without an answer in the documents, with the three passages that the search finds.
+# Does the model cite when it is told to? You need not wait for hundreds of answers: the course ships a run in which this model read the whole exam, in
+# the style `GROUNDED`, with the three passages that the search found (lab 04 takes it apart).
 #
-# **Before you run**: of 12 answers to questions that have one, how many will cite? And will it abstain from the other 2?
+# **Before you run**: of the answers to questions that have one, what share cites? And of the others, where the documents hold no answer, what share
+# abstains?
 
-# %% tags=["nbval-ignore-output"]
+# %%
 from course_lib.generation import parse_citations
 
-sample = sample_by_type(load_exam("exam"), per_type=2, seed=3)
-hits = search.search_many([question.question for question in sample], 3, FOR_CUSTOMERS)
-shown = [[hit.passage for hit in one] for one in hits]
-runs = {}
-for name, style in (("told", GROUNDED), ("shown", FEW_SHOT)):
-    reader = Assistant(search, lm, style=style, max_new_tokens=32)
-    runs[name] = reader.read_many([question.question for question in sample], shown)
-
-# %% tags=["nbval-ignore-output"]
-for name, answers in runs.items():
-    known = [(q, a) for q, a in zip(sample, answers) if q.answerable]
-    silent = [abstains(a.words) for q, a in zip(sample, answers) if not q.answerable]
-    print(share(f"{name}: right", [is_correct(q, a.words) for q, a in known]))
-    print(share(f"{name}: cites", [bool(a.cited) for _, a in known]))
-    print(share(f"{name}: abstains", silent))
-    for question, answer in known[:4:2]:
-        print("   ", question.question, "→", " ".join(answer.text.split())[:110])
+readings = load_run().readings("retrieved")
+known = [reading for reading in readings if reading.question.answerable]
+silent = [abstains(one.words) for one in readings if not one.question.answerable]
+numbers = [parse_citations(one.text, shown=999) for one in readings]
+print(share("cites what was shown", [bool(one.cited) for one in known]))
+print(share("cites a number not shown", [any(n > 3 for n in cited) for cited in numbers]))
+print(share("abstains when due", silent))
 
 # %% [markdown]
-# Asking is not enough for this model, and neither is showing. Some answers go on to invent a passage `[4]` that nobody gave them: a mark looks right there.
-# Your parser drops it.
+# Asking is not enough for this model. It would rather invent a passage `[4]`, because after three numbered passages a fourth looks right; your parser drops it.
+# Does *showing* help? `FEW_SHOT` puts three examples before the question: two cited answers and one *I do not know.* Two questions of each type, live.
+
+# %% tags=["nbval-ignore-output"]
+sample = sample_by_type(load_exam("exam"), per_type=2, seed=3)
+hits = search.search_many([question.question for question in sample], 3, FOR_CUSTOMERS)
+reader = Assistant(search, lm, style=FEW_SHOT, max_new_tokens=32)
+asked = [question.question for question in sample]
+answers = reader.read_many(asked, [[hit.passage for hit in row] for row in hits])
+pairs = list(zip(sample, answers))
+print(share("cites what was shown", [bool(a.cited) for q, a in pairs if q.answerable]))
+print(share("abstains when due", [abstains(a.words) for q, a in pairs if not q.answerable]))
+for question, answer in pairs[:6:2]:
+    print("   ", question.question, "→", " ".join(answer.text.split())[:110])
+
+# %% [markdown]
+# Not on these few either. Citing and abstaining are skills, and lab 10 will train them.
 #
 # What can a program do for a model that does not cite? Look for the words of the answer in the passages: **attribution after the fact**.
 #
@@ -199,31 +206,35 @@ check("03.3", supporting_span)
 # hint("03.3")
 
 # %% [markdown]
-# The library's `attribute` picks the passage with the best such sentence. Is that any good? To separate it from the reader, pretend that the
-# reader is perfect: take the exam's own answers, and those questions for which a passage with the answer, or with a part of it, is among the
-# three. Against it, the laziest rule: always cite `[1]`.
+# The library's `attribute` picks the passage with the best such sentence. Does it point at a passage that holds the answer, or a part of it? Two readers: a
+# perfect one, whose answers are the exam's own, and ours. And against both the laziest rule: always cite `[1]`.
 
 # %%
 from course_lib.generation import attribute, supporting_span
 
-exam = [question for question in load_exam("exam") if question.answerable]
-rows = search.search_many([question.question for question in exam], 3, FOR_CUSTOMERS)
-there = []
-for question, row in zip(exam, rows):
-    gold = {name for fact in gold_passages(question, shelf) for name in fact}
-    right = [n for n, hit in enumerate(row, start=1) if hit.passage.id in gold]
+by_id, rows = {passage.id: passage for passage in shelf}, []
+for reading in known:
+    gold = {name for fact in gold_passages(reading.question, shelf) for name in fact}
+    right = [number for number, name in enumerate(reading.shown, start=1) if name in gold]
     if right:
-        there.append((question.answer, [hit.passage for hit in row], right))
+        rows.append((reading, [by_id[name] for name in reading.shown], right))
 
 # %%
-by_words = [attribute(answer, passages) for answer, passages, _ in there]
-good = [bool(set(cited) & set(right)) for cited, (_, _, right) in zip(by_words, there)]
-print(share("by shared words", good))
-print(share("always the first", [1 in right for _, _, right in there]))
+for reader_is, answer_of in (("perfect", lambda r: r.question.answer), ("ours", lambda r: r.words)):
+    cited = [attribute(answer_of(reading), passages) for reading, passages, _ in rows]
+    good = [bool(set(numbers) & set(right)) for numbers, (_, _, right) in zip(cited, rows)]
+    print(share(f"reader {reader_is}", good))
+print(share("always the first", [1 in right for *_, right in rows]))
 
 # %% [markdown]
-# Good, and not proof: a wrong answer shares words with a passage too. What it gives is a place to look. Since passages know their offsets,
-# that place is exact, down to the character of the document.
+# ## Look inside
+# *minute 40 · 3 minutes*
+#
+# With right answers, shared words find the place better than the laziest rule. With this reader's answers, most of them wrong, they do worse: a wrong answer
+# has its words from anywhere. So attribution cannot mend a bad answer. It gives you a place to look, and since passages know their offsets, that place is exact,
+# down to the character.
+#
+# Below it, every part of a prompt with its tokens. Change the number of passages, where they come from, their order, the style, the budget; then ask.
 
 # %%
 passage = found[0]
@@ -232,12 +243,6 @@ document = passage.document
 print(document.id, passage.start + start, "to", passage.start + end)
 print(document.text[passage.start + start : passage.start + end])
 HTML(passage_html(passage.text, [(start, end, "[1]")]))
-
-# %% [markdown]
-# ## Look inside
-# *minute 40 · 3 minutes*
-#
-# Every part of the prompt, with its tokens. Change the number of passages, their order, where they come from, the style, the budget; then ask.
 
 # %% tags=["nbval-ignore-output"]
 PromptExplorer(load_passages(), sample, hybrid(load_passages()), lm)
@@ -363,11 +368,13 @@ progress()
 
 # %% [markdown]
 # ## What you saw
-# - The swap test: SWAP.
-# - Told to cite, CITE.
-# - A program that looks for shared words pointed at a passage with the answer for 89.7% of the right answers, against 71.3% for always citing the
-#   first. It finds the place, not the truth.
-# - Without a filter 20 of 30 innocent questions brought a planted text into the prompt. ATTACK.
+# - The swap test, on 12 questions: 41.7% of the answers said the passage's number. With another number in its place 33.3% said the new one, and 0.0% the old.
+# - Told to cite, the model cited a passage that it had been shown in 1.9% of its answers (0.8% to 4.4%), and a number that nobody had shown it in 16.4%. Where
+#   the documents hold no answer, it never said so: 0.0% (0.0% to 6.2%).
+# - Attribution by shared words pointed at a passage with the answer for 90.2% of a perfect reader's answers, against 72.5% for always citing the first;
+#   for our reader's own answers 45.6%. It finds the place of a right answer, and cannot tell a wrong one.
+# - Without a filter 20 of 30 innocent questions brought a planted text into the prompt. With that text alone in it, 10.0% of the attempts succeeded (3.5% to
+#   25.6%); quoted as data with a warning, as many: +0.00 (-0.10 to +0.10).
 # - Rules caught 6 of 6 attacks with 0 of 524 false alarms, and 0 of 6 after rewording.
 # - The filter in the search: 0 of 30 planted texts, and 0 of 867 prompts with a staff note, which 78 of 867 would have held.
 #

@@ -92,6 +92,7 @@ def load_results(path: Path = RESULTS) -> tuple[list[Question], list[str], dict[
 
 def main() -> None:
     """Ask the whole exam and write the result file."""
+    shipped.command_line(__doc__)
     lm, questions = language_model(), load_exam("exam")
     start = time.perf_counter()
     answers = ask_closed_book(lm, questions, progress=True)

@@ -199,6 +199,7 @@ def load_run(path: Path = RESULTS) -> tuple[list[Asked], dict[str, Any]]:
 
 def main() -> None:
     """Ask all changed questions of the exam and write the result file."""
+    shipped.command_line(__doc__)
     lm, pairs = language_model(), load_pairs("exam")
     start = time.perf_counter()
     rows = ask_before_and_after(lm, pairs, progress=True)

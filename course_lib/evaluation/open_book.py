@@ -309,6 +309,7 @@ def main() -> None:
     """Ask everything and write the result file."""
     from ..retrieval import hybrid
 
+    shipped.command_line(__doc__)
     lm, desks = language_model(), [load_desk("quillfeather"), load_desk("sqlite")]
     hashes = made_with(desks)
     about = {"model": lm.name, "model_sha256": LANGUAGE_MODEL.sha256, **shipped.about_this_run()}

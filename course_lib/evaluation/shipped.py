@@ -72,3 +72,10 @@ def read_rows(path: Path, made_with: Mapping[str, str], command: str) -> tuple[l
             f"The result file {path.name} was made with another version of the {' and the '.join(changed)}.", remake
         )
     return rows, about
+
+
+def command_line(about: str | None) -> None:
+    """Answer ``--help`` with what a command does, and refuse other arguments, before minutes of work begin."""
+    import argparse
+
+    argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()

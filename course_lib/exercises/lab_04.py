@@ -621,22 +621,22 @@ add_quiz(
     "04",
     [
         QuizQuestion(
-            "With the gold passages the answers are hardly better than with the retrieved ones. Where do you work next?",
+            "Of the 48 failures that the gold passages mended, 40 had every fact in the prompt already. What would you try in the search?",
             [
                 Option(
-                    "On the search: it can always be better.",
+                    "Show more passages, so that no fact is missing.",
                     False,
-                    "A perfect search is what the gold condition is. It would gain you little.",
+                    "Eight of these lacked a fact. More passages would also bring more of what led the other forty astray.",
                 ),
                 Option(
-                    "On the reader.",
+                    "Show fewer passages, with the right one among them.",
                     True,
-                    "The gold condition is the ceiling of everything you can do to the search. Where it is low, the reader is the limit.",
+                    "What hurt was what stood beside the right passage, or the longer prompt. A reranker aims at that in lab 09; then measure again.",
                 ),
                 Option(
-                    "On the exam: it must be wrong.",
+                    "Nothing: the reader is to blame.",
                     False,
-                    "Check it, by all means. But look at the answers first: the reader had the words in front of it.",
+                    "For most failures it is. But these 48 it answers rightly with other passages in front of it.",
                 ),
             ],
         ),

@@ -60,15 +60,22 @@ class HybridIndex:
 
     def search(self, question: str, k: int = 5, where: Filter | None = None) -> list[Hit]:
         """The ``k`` passages with the most votes, best first, on a tie by id."""
-        return self.search_many([question], k, where)[0]
+        depth = self._depth(k)
+        found = [index.search(question, depth, where) for index in self.indexes]
+        with stage("search"):
+            return self._fuse(found)[:k]
 
     def search_many(self, questions: Sequence[str], k: int = 5, where: Filter | None = None) -> list[list[Hit]]:
         """:meth:`search` for many questions."""
-        if k < 1:
-            raise ValueError(f"k must be at least 1, not {k}")
-        found = [index.search_many(questions, max(self.depth, k), where) for index in self.indexes]
+        depth = self._depth(k)
+        found = [index.search_many(questions, depth, where) for index in self.indexes]
         with stage("search"):
             return [self._fuse(lists)[:k] for lists in zip(*found, strict=True)]
+
+    def _depth(self, k: int) -> int:
+        if k < 1:
+            raise ValueError(f"k must be at least 1, not {k}")
+        return max(self.depth, k)
 
     def _fuse(self, lists: Sequence[Sequence[Hit]]) -> list[Hit]:
         texts = {hit.passage.id: hit.passage for hits in lists for hit in hits}

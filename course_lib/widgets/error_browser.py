@@ -10,7 +10,7 @@ from ..corpus import Passage, find_span
 from ..corpus.exam import TYPES, Question
 from ..evaluation.marks import Mark
 from ..evaluation.open_book import CONDITIONS, Reading, Run
-from .safe_html import EDGE, INK, PAPER, escaped, passage_html
+from .safe_html import card, escaped, passage_html
 
 GOOD, BAD, QUIET = "#17603a", "#9b2c10", "#4a5160"  # all readable on white: contrast 7 to 1 and more
 
@@ -137,12 +137,6 @@ class ErrorBrowser:
 
 
 LIST = "margin:.2em 0;padding-left:1.6em"
-
-
-def card(inner: str) -> str:
-    """HTML on a light card that is readable on a dark page too."""
-    look = f"background:{PAPER};color:{INK};border:1px solid {EDGE};border-radius:6px;padding:.6em .8em;line-height:1.4"
-    return f'<div style="{look}">{inner}</div>'
 
 
 def verdict(mark: Mark) -> str:

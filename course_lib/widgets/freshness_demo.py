@@ -15,8 +15,7 @@ from ..ledger import record
 from ..pipeline import Answer, Assistant
 from ..retrieval.live import LiveIndex
 from ..retrieval.records import Text
-from .retrieval_explorer import card
-from .safe_html import EDGE, escaped, passage_html
+from .safe_html import EDGE, card, escaped, passage_html
 
 QUIET = "#4a5160"
 STAGES = {

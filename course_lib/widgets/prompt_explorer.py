@@ -14,7 +14,7 @@ from ..generation.safety import quoted
 from ..models import LanguageModel
 from ..pipeline import Answer, Assistant
 from ..retrieval.fusion import Searcher
-from .safe_html import EDGE, INK, PAPER, escaped, passage_html
+from .safe_html import INK, PAPER, card, escaped, passage_html
 
 STYLES = {
     "plain: no rules": PLAIN,
@@ -107,17 +107,17 @@ class PromptExplorer:
         try:
             prompt = self.assistant().prompt(self.asked.question, self.chosen())
         except ValueError as error:
-            self.view.value, self.reply.value = "", _card(f'<p role="status" style="margin:0">{escaped(str(error))}</p>')
+            self.view.value, self.reply.value = "", card(f'<p role="status" style="margin:0">{escaped(str(error))}</p>')
             return
         parts = prompt_parts(self.asked.question, prompt, self.style.value, self.lm)
         self.view.value = render_prompt(prompt, parts, self.budget.value, self.style.value)
         made = self.answers.get(self._key())
         waiting = '<p role="status" style="margin:0">This prompt has not been asked yet: press "Ask the model".</p>'
-        self.reply.value = render_answer(self.asked, made) if made else _card(waiting)
+        self.reply.value = render_answer(self.asked, made) if made else card(waiting)
 
     def _answer(self, button: Any = None) -> None:
         if self._key() not in self.answers:
-            self.reply.value, self.ask.disabled = _card('<p role="status" style="margin:0">The model is reading …</p>'), True
+            self.reply.value, self.ask.disabled = card('<p role="status" style="margin:0">The model is reading …</p>'), True
             try:
                 (made,) = self.assistant().read_many([self.asked.question], [self.chosen()])
                 self.answers[self._key()] = made
@@ -146,12 +146,6 @@ def prompt_parts(question: str, prompt: Prompt, style: Style, lm: LanguageModel)
     return parts
 
 
-def _card(inner: str, label: str = "") -> str:
-    look = f"background:{PAPER};color:{INK};border:1px solid {EDGE};border-radius:6px;padding:.6em .8em;line-height:1.4;margin:.3em 0"
-    named = f' role="region" aria-label="{escaped(label)}"' if label else ""
-    return f'<div{named} style="{look}">{inner}</div>'
-
-
 def _tint(number: int) -> str:
     return TINTS[(number - 1) % len(TINTS)]
 
@@ -173,7 +167,7 @@ def render_prompt(prompt: Prompt, parts: Mapping[str, int], budget: int, style: 
     head = f"<strong>{prompt.tokens} of {budget} tokens</strong>: {escaped(', '.join(told))}.{left}"
     turns = "".join(_turn(message["role"], message["content"], prompt, style) for message in prompt.messages[:-1])
     last = _turn("user", prompt.messages[-1]["content"], prompt, style, coloured=True)
-    return _card(f'<p role="status" style="margin:0">{head}</p>{bar}{turns}{last}', "the prompt")
+    return card(f'<p role="status" style="margin:0">{head}</p>{bar}{turns}{last}', "the prompt")
 
 
 def _turn(role: str, content: str, prompt: Prompt, style: Style, coloured: bool = False) -> str:
@@ -225,7 +219,7 @@ def render_answer(question: Question, answer: Answer) -> str:
     else:
         parts.append('<p style="margin:.4em 0 0">It cites nothing, and no sentence stands behind it.</p>')
     parts += [_source(number, answer, question) for number in numbers or by_words]
-    return _card("".join(parts), "the answer")
+    return card("".join(parts), "the answer")
 
 
 def _listed(numbers: Sequence[int]) -> str:

@@ -10,7 +10,7 @@ from ..corpus.chunking import sentence_spans
 from ..evaluation.intervals import bootstrap_interval
 from ..retrieval import BM25Index, DenseIndex, Filter, Hit, HybridIndex, Searcher
 from .plots import COLOURS, Picture, new_axes
-from .safe_html import EDGE, INK, PAPER, escaped, passage_html
+from .safe_html import card, escaped, passage_html
 
 if TYPE_CHECKING:
     import numpy as np
@@ -144,12 +144,6 @@ def why_both(name: str, bm25: Sequence[Hit], dense: Sequence[Hit]) -> str:
 def rank_of(hits: Sequence[Hit], names: set[str]) -> int | None:
     """The first rank, from 1, at which one of some ids stands; ``None`` where none does."""
     return next((rank for rank, hit in enumerate(hits, start=1) if hit.passage.id in names), None)
-
-
-def card(inner: str) -> str:
-    """HTML on a light card that is readable on a dark page too."""
-    look = f"background:{PAPER};color:{INK};border:1px solid {EDGE};border-radius:6px;padding:.6em .8em;line-height:1.4"
-    return f'<div style="{look}">{inner}</div>'
 
 
 def render(

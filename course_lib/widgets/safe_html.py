@@ -50,3 +50,10 @@ def passage_html(text: str, marks: Sequence[Mark] = ()) -> str:
     pieces.append(escaped(text[at:]))
     look = f"white-space:pre-wrap;overflow-wrap:anywhere;background:{PAPER};color:{INK};line-height:1.4"
     return f'<div style="{look}">{"".join(pieces)}</div>'
+
+
+def card(inner: str, label: str = "") -> str:
+    """HTML on a light card that is readable on a dark page too; ``label`` names it for screen readers. ``inner`` is not escaped."""
+    look = f"background:{PAPER};color:{INK};border:1px solid {EDGE};border-radius:6px;padding:.6em .8em;line-height:1.4;margin:.3em 0"
+    named = f' role="region" aria-label="{escaped(label)}"' if label else ""
+    return f'<div{named} style="{look}">{inner}</div>'

@@ -168,7 +168,7 @@ def test_a_check_that_breaks_is_a_finding(tmp_path: Path, monkeypatch: pytest.Mo
         raise RuntimeError("no such thing")
         yield
 
-    for name in ("check_packages", "check_memory", "check_disk", "check_folders", "check_port", "check_kernel"):
+    for name in ("check_packages", "check_memory", "check_disk", "check_folders", "check_database", "check_port", "check_kernel"):
         monkeypatch.setattr(doctor, name, lambda: iter(()))
     monkeypatch.setattr(doctor, "check_models", broken)
     found = list(doctor.diagnose(tmp_path))

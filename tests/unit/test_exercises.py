@@ -127,7 +127,7 @@ def test_under_nbval_check_is_strict_by_default(monkeypatch):
 def test_an_unknown_exercise_is_answered_with_the_known_ones():
     with pytest.raises(CourseError, match=r"01\.1, 01\.2"):
         course_lib.check("01.9", print)
-    with pytest.raises(CourseError, match="there are labs 00, 01"):
+    with pytest.raises(CourseError, match="there are labs " + ", ".join(LABS)):
         course_lib.check("77.1", print)
 
 
@@ -196,7 +196,8 @@ def test_progress_keeps_what_was_passed(capsys):
     assert (state["01.1"]["state"], state["01.1"]["points"], state["01.1"]["tries"]) == (PASSED, 2, 2)
     assert state["01.2"]["state"] == FAILED
     course_lib.progress()
-    assert "2 of 14 points" in capsys.readouterr().out
+    possible = sum(exercise.points for lab in LABS for exercise in exercises_of(lab))
+    assert f"2 of {possible} points" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("damage", ["", "{", "[]", '{"01.1": 3}'])

@@ -205,3 +205,14 @@ def test_words_and_meaning_together_find_a_code_and_a_paraphrase(models):
     index = hybrid(RECORDS)
     assert index.search("QF-1122", k=1)[0].passage.id == "c"
     assert index.search("the machine is too hot, what must I do?", k=1)[0].passage.id == "b"
+
+
+def test_a_single_question_leaves_nothing_on_the_disk(models, tmp_path, monkeypatch):
+    from course_lib.models import embedder
+    from course_lib.retrieval import hybrid
+
+    embedder()  # loaded from the usual place before the cache moves
+    monkeypatch.setenv("COURSE_CACHE", str(tmp_path))
+    index = hybrid(RECORDS)
+    before = sorted(tmp_path.rglob("*"))
+    assert index.search("QF-1122") == index.search("QF-1122") and sorted(tmp_path.rglob("*")) == before
