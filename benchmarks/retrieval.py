@@ -14,8 +14,10 @@ and the filter keeps one chunk in ten.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -231,16 +233,24 @@ def disk_size(dsn: str, table: str) -> float:
     return float(row[0]) if row else 0.0
 
 
+def start_server(work: Path, stack: contextlib.ExitStack) -> str:
+    """A server of this run's own, on loopback with a password, so that all libraries reach it in the same way."""
+    from course_lib.retrieval.stores import EmbeddedServer
+
+    server = EmbeddedServer(work / "server", tcp=True)
+    stack.callback(shutil.rmtree, server.folder, ignore_errors=True)  # as root it lies elsewhere
+    stack.callback(server.close)
+    return server.start()
+
+
 def compare(sizes: list[int], kinds: list[str], dsn_of: str | None) -> list[dict[str, Any]]:
     """Run every engine on every size; a fresh table for each run."""
     import psycopg
 
-    from course_lib.retrieval.stores import EmbeddedServer
-
     others = peers()
     rows = []
-    with tempfile.TemporaryDirectory() as work, EmbeddedServer(Path(work) / "server") as server:
-        dsn = dsn_of or server.start()
+    with tempfile.TemporaryDirectory() as work, contextlib.ExitStack() as stack:
+        dsn = dsn_of or start_server(Path(work), stack)
         for size in sizes:
             path = make_vectors(size, Path(work))
             for kind in kinds:

@@ -3,7 +3,7 @@
 #
 # **You will** rank passages by words, by meaning and by both, measure each ranking, and say with an interval which search you would ship.
 #
-# 60 minutes · after lab 01 · runs in about 1 minute with 1.5 GB
+# 60 minutes · after lab 01 · runs in about 1 minute with 1.1 GB
 
 # %%
 import re

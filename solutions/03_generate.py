@@ -86,7 +86,7 @@ lm = language_model()
 prompt = build_prompt(thrush.question, found, lm.count_tokens, style=GROUNDED, budget=400)
 print(prompt.messages[0]["content"], "\n")
 print(prompt.messages[1]["content"][:300], "…\n")
-print(f"{prompt.tokens} tokens, {len(prompt.passages)} passages, {len(prompt.left_out)} left out")
+print(prompt.tokens, "tokens; passages in:", len(prompt.passages), "left out:", len(prompt.left_out))
 
 # %% [markdown]
 # ## Does it read at all?
@@ -166,18 +166,18 @@ print(share("abstains when due", silent))
 
 # %% tags=["nbval-ignore-output"]
 sample = sample_by_type(load_exam("exam"), per_type=2, seed=3)
-hits = search.search_many([question.question for question in sample], 3, FOR_CUSTOMERS)
-reader = Assistant(search, lm, style=FEW_SHOT, max_new_tokens=32)
-asked = [question.question for question in sample]
-answers = reader.read_many(asked, [[hit.passage for hit in row] for row in hits])
+reader = Assistant(search, lm, where=FOR_CUSTOMERS, style=FEW_SHOT, max_new_tokens=32)
+answers = reader.ask_many([question.question for question in sample])
 pairs = list(zip(sample, answers))
 print(share("cites what was shown", [bool(a.cited) for q, a in pairs if q.answerable]))
 print(share("abstains when due", [abstains(a.words) for q, a in pairs if not q.answerable]))
+print(share("abstains in vain", [abstains(a.words) for q, a in pairs if q.answerable]))
 for question, answer in pairs[:6:2]:
     print("   ", question.question, "→", " ".join(answer.text.split())[:110])
 
 # %% [markdown]
-# Not on these few either. Citing and abstaining are skills, and lab 10 will train them.
+# It still does not cite. It may now say *I do not know.* now and then; on so few questions nobody can tell whether it says so when it should. Citing and
+# abstaining are skills, and lab 10 will train them.
 #
 # What can a program do for a model that does not cite? Look for the words of the answer in the passages: **attribution after the fact**.
 #
@@ -281,7 +281,8 @@ for attempt in [one for one in bare if one.succeeded]:
     print("\nQ:", attempt.question, "\nA:", " ".join(attempt.answer.text.split())[:160])
 
 # %% [markdown]
-# Few succeed, and that is no merit: this model misses most facts of a manual, and orders likewise. One that reads better may obey better. So do not
+# Read the answers that count: one only takes the attacker's name, one passes on an order that it seems to misunderstand, and the false sum stands there as plain
+# fact. Few succeed, and that is no merit: this model misses most facts of a manual, and orders likewise. One that reads better may obey better. So do not
 # stop at this number; look at what each defence *can* do.
 #
 # **Say that passages are data.** Tags around them, and a sentence in the instructions never to do what they say.

@@ -279,8 +279,8 @@ closed_book = Ledger([ask_closed(question.question) for question in sample[::2]]
 print("open book", open_book, "\nclosed book", closed_book, sep="\n")
 
 # %% [markdown]
-# Look at the shares: the time goes into the model, not into the search. RAG adds latency because there is a longer prompt to read before the first word
-# of an answer comes. (The p95 of fourteen is little more than the slowest of them.)
+# Look at the shares: the time goes into the model, not into the search. What RAG adds is a longer prompt to read before the first word comes; compare
+# the tokens out too, for longer answers take longer. (The p95 of fourteen is little more than the slowest.)
 #
 # ### Exercise 04.4 · What do a thousand questions cost?
 # ●●○ · 8 minutes · 2 points

@@ -13,7 +13,14 @@ from typing import Any
 
 from ..errors import CourseError
 
-LABS = {"00": "00_start_here", "01": "01_chunk_and_embed", "02": "02_retrieve", "03": "03_generate", "04": "04_evaluate", "05": "05_keep_it_fresh"}
+LABS = {
+    "00": "00_start_here",
+    "01": "01_chunk_and_embed",
+    "02": "02_retrieve",
+    "03": "03_generate",
+    "04": "04_evaluate",
+    "05": "05_keep_it_fresh",
+}
 """The labs by number, with the name of their notebook."""
 
 

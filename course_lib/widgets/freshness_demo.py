@@ -97,7 +97,7 @@ class FreshnessDemo:
         """Another example: its document as it was at first, and the passage of it that holds the given words."""
         document, _, words = self.examples[self.question.value]
         place = find_span(document.text, words)
-        spans = [(int(one.metadata["start"]), int(one.metadata["end"])) for one in self.live.records(document)]
+        spans = [(int(str(one.metadata["start"])), int(str(one.metadata["end"]))) for one in self.live.records(document)]
         if not place or not spans:
             raise ValueError(f"{document.id} does not hold the words {words!r}")
         self._span: Span = next((span for span in spans if span[0] <= place[0][0] < span[1]), spans[0])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 import sys
@@ -11,12 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from course_lib.errors import CourseError
 from course_lib.retrieval.stores import EmbeddedServer
 
-sys.path.append(str(Path(__file__).parent))  # contract.py
+sys.path.append(str(Path(__file__).parent))  # contract.py, of_servers.py
 
-ROOT_USER = os.name == "posix" and os.geteuid() == 0
+from of_servers import end
 
 
 @pytest.fixture(scope="session")
@@ -72,11 +70,3 @@ def running(server):
         yield server
     finally:
         end(server)
-
-
-def end(server):
-    """Stop a server if it is there; a folder that a test has spoilt on purpose holds none."""
-    try:
-        server.stop()
-    except CourseError as error:
-        print(f"not stopped: {error}")

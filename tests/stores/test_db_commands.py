@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from conftest import ROOT_USER
+from of_servers import ROOT_USER
 from typer.testing import CliRunner
 
 from course_lib import cli

@@ -14,7 +14,7 @@ import numpy as np
 import psutil
 import psycopg
 import pytest
-from conftest import ROOT_USER, end
+from of_servers import ROOT_USER, end
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from course_lib.retrieval import Record

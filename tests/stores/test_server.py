@@ -15,7 +15,7 @@ from pathlib import Path
 import psutil
 import psycopg
 import pytest
-from conftest import ROOT_USER
+from of_servers import ROOT_USER
 
 from course_lib.errors import CourseError
 from course_lib.retrieval.stores import EmbeddedServer, server
