@@ -86,7 +86,7 @@ lm = language_model()
 prompt = build_prompt(thrush.question, found, lm.count_tokens, style=GROUNDED, budget=400)
 print(prompt.messages[0]["content"], "\n")
 print(prompt.messages[1]["content"][:300], "…\n")
-print(prompt.tokens, "tokens; passages in:", len(prompt.passages), "left out:", len(prompt.left_out))
+print(prompt.tokens, "tokens; in:", len(prompt.passages), "left out:", len(prompt.left_out))
 
 # %% [markdown]
 # ## Does it read at all?

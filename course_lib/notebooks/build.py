@@ -85,6 +85,7 @@ def tidy(output: Any) -> Any:
     """An output without what belongs to one run or one machine: addresses in memory, folders."""
     if "text" in output:
         output.text = re.sub(r" at 0x[0-9a-f]+", "", output.text)
+        output.text = re.sub(r"^You are root, and PostgreSQL .*\n", "", output.text, flags=re.MULTILINE)  # few readers are
         for place, name in ((sys.executable, "python"), (str(cache_folder()), "your cache folder"), (str(Path.home()), "~")):
             output.text = output.text.replace(place, name)
     return output
