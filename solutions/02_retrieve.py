@@ -241,7 +241,7 @@ check("02.3", reciprocal_rank_fusion)
 # hint("02.3")
 
 # %% [markdown]
-# `HybridIndex` does that with the first 50 of each search. Now the last word: the products of `exam`, which have played no part so far.
+# `HybridIndex` does that with the first 50 of each search. Now the last word: the questions of `exam`, which have played no part so far.
 #
 # **Before you run**: for which kinds of question will both together beat the better of the two? For which not?
 
@@ -363,7 +363,7 @@ progress()
 # ## What you saw
 # - With the same terms BM25 beat TF-IDF: nDCG@10 +0.12 (+0.08 to +0.16).
 # - Part numbers: words found 215 of 215 in the first five, meaning 38 of 215. Paraphrases: words 2 of 34, meaning 20 of 34.
-# - On products that had played no part: words 0.59, meaning 0.63, both 0.66 (nDCG@10). Both against words: +0.06 (+0.04 to +0.09). Against meaning:
+# - On questions that had played no part: words 0.59, meaning 0.63, both 0.66 (nDCG@10). Both against words: +0.06 (+0.04 to +0.09). Against meaning:
 #   +0.03 (-0.01 to +0.06), which this exam cannot tell from nothing.
 # - By kind: on tables both beat the better of the two, +0.07 (+0.01 to +0.15); on paraphrases they lost to meaning, -0.21 (-0.31 to -0.11), and of the
 #   part numbers they found 117 of 215.
