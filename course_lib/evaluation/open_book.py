@@ -24,6 +24,7 @@ from ..corpus import Passage, Question, gold_passages, load_exam, load_passages
 from ..errors import CourseError
 from ..generation import SUPPORT_DESK, Style, attribute, build_prompt, chat_messages, parse_citations, strip_citations
 from ..generation.generate import generate_counted
+from ..generation.safety import FOR_CUSTOMERS
 from ..ledger import Entry, Ledger
 from ..models import LANGUAGE_MODEL, LanguageModel, language_model
 from ..pipeline import Assistant
@@ -40,8 +41,6 @@ CONDITIONS = ("closed", "gold", "retrieved", "random")
 REPORTED = ("closed", "random", "retrieved", "gold")
 SEED = 4
 CHUNK = 24
-CUSTOMER: Filter = {"audience": "customer", "source": "official", "editions": "2026"}
-"""What a customer's question may be answered from."""
 
 QUILLFEATHER = "You are the support assistant of Quillfeather, a maker of home appliances. Answer the customer's question"
 SQLITE = "You are an assistant who answers questions about the database engine SQLite. Answer the user's question"
@@ -104,7 +103,7 @@ def load_desk(corpus: str) -> Desk:
     """``quillfeather`` with the questions of split ``exam``; ``sqlite`` with all of its questions, since nothing was tuned on them."""
     style = Assistant.style
     if corpus == "quillfeather":
-        return Desk(corpus, load_exam("exam"), load_passages(), style, SUPPORT_DESK, CUSTOMER)
+        return Desk(corpus, load_exam("exam"), load_passages(), style, SUPPORT_DESK, FOR_CUSTOMERS)
     style = replace(style, system=for_sqlite(style.system))
     return Desk(corpus, load_exam("all", corpus), load_passages(corpus), style, for_sqlite(SUPPORT_DESK))
 

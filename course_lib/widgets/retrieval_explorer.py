@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ..corpus import Passage, Question, find_span, gold_passages
 from ..corpus.chunking import sentence_spans
 from ..evaluation.intervals import bootstrap_interval
+from ..generation.safety import FOR_CUSTOMERS
 from ..retrieval import BM25Index, DenseIndex, Filter, Hit, HybridIndex, Searcher
 from .plots import COLOURS, Picture, new_axes
 from .safe_html import card, escaped, passage_html
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     import numpy as np
 
 K, DEPTH = 5, 50
-CUSTOMER = {"audience": "customer", "source": "official", "editions": "2026"}
 NAMES = {"bm25": "Words (BM25)", "dense": "Meaning (dense)", "hybrid": "Both (hybrid)"}
 GOOD, QUIET = "#17603a", "#4a5160"  # both readable on white: contrast 7 and 8 to 1
 
@@ -70,7 +70,7 @@ class RetrievalExplorer:
     @property
     def where(self) -> Filter | None:
         """The filter that is switched on, if any."""
-        return CUSTOMER if self.only.value else None
+        return FOR_CUSTOMERS if self.only.value else None
 
     def search(self, question: str) -> dict[str, list[Hit]]:
         """The first hits of each search, more of them than are shown."""

@@ -331,6 +331,8 @@ def test_root_takes_a_copy_of_programs_that_the_account_cannot_get_to(server_fol
 @pytest.mark.skipif(not ROOT_USER, reason="these tests run as this user anyway")
 def test_as_another_user_than_root(open_folder):
     """The program loads what it needs, does everything once as root, and then again as nobody, in folders of its own."""
+    if not server._reachable(Path(sys.prefix), 65534):
+        pytest.skip("the environment of these tests lies where no other user may look")
     home = open_folder / "of nobody"
     home.mkdir()
     os.chown(home, 65534, 65534)

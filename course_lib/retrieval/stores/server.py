@@ -9,6 +9,7 @@ outside the server's own folder is changed.
 from __future__ import annotations
 
 import atexit
+import errno
 import hashlib
 import importlib.util
 import itertools
@@ -198,10 +199,15 @@ class EmbeddedServer:
             partial = self.folder / "programs.partial"
             shutil.rmtree(partial, ignore_errors=True)
             unneeded = shutil.ignore_patterns("include", "*.a", "pgxs", "pkgconfig")
-            shutil.copytree(programs.parent, partial / wheel.name / programs.parent.name, ignore=unneeded)
             libraries = wheel.with_name(f"{wheel.name}.libs")
-            if libraries.exists():
-                shutil.copytree(libraries, partial / libraries.name)
+            try:
+                shutil.copytree(programs.parent, partial / wheel.name / programs.parent.name, ignore=unneeded)
+                if libraries.exists():
+                    shutil.copytree(libraries, partial / libraries.name)
+            except OSError as error:  # copytree reports many errors as one, which has no number
+                shutil.rmtree(partial, ignore_errors=True)
+                number = errno.ENOSPC if f"[Errno {errno.ENOSPC}]" in str(error) else error.errno or errno.EIO
+                raise OSError(number, os.strerror(number)) from error
             for path in [partial, *partial.rglob("*")]:
                 if not path.is_symlink():
                     path.chmod(path.stat().st_mode | (0o055 if path.is_dir() or path.stat().st_mode & 0o100 else 0o044))
@@ -511,7 +517,11 @@ class EmbeddedServer:
         except PermissionError as error:
             raise self._forbidden(error) from error
         except OSError as error:
-            todo = "free some space and try again" if error.errno == 28 else "set COURSE_DATA to a folder that can be written to"
+            todo = (
+                "free some space and try again"
+                if error.errno == errno.ENOSPC
+                else "set COURSE_DATA to a folder that can be written to"
+            )
             raise CourseError(f"The database in {self.folder} cannot be kept there ({error}).", f"{todo}.") from error
 
     def _leave_quietly(self) -> None:
