@@ -97,13 +97,13 @@ class Ours(Engine):
 
         memory = self.kind == "memory"
         self.store = MemoryStore(self.dimension) if memory else PostgresStore(self.dsn, self.dimension, table="ours")
-        records = [Record(id, text, metadata={"group": group}) for id, text, group in zip(ids, texts, groups)]
+        records = [Record(id, text, metadata={"shelf": group}) for id, text, group in zip(ids, texts, groups)]
         self.store.add(records, vectors)
         if self.kind == "hnsw":
             self.store.build_index("hnsw", m=16, ef_construction=64)
 
     def nearest(self, query: Any, group: int | None) -> list[str]:
-        return [hit.passage.id for hit in self.store.search(query, K, None if group is None else {"group": group})]
+        return [hit.passage.id for hit in self.store.search(query, K, None if group is None else {"shelf": group})]
 
 
 class LangChain(Engine):
@@ -119,7 +119,7 @@ class LangChain(Engine):
             def embed_query(self, text: str) -> list[float]:
                 raise NotImplementedError
 
-        metadatas = [{"group": group} for group in groups]
+        metadatas = [{"shelf": group} for group in groups]
         if self.kind == "memory":
             self.store = InMemoryVectorStore(Ready())
             documents = [Document(text, metadata=one, id=id) for text, one, id in zip(texts, metadatas, ids)]
@@ -129,11 +129,11 @@ class LangChain(Engine):
         from langchain_postgres.v2.indexes import DistanceStrategy, HNSWIndex
 
         engine = PGEngine.from_connection_string(self.dsn.replace("postgresql://", "postgresql+psycopg://", 1))
-        columns = [Column("group", "INTEGER")]
+        columns = [Column("shelf", "INTEGER")]
         id_column = Column("langchain_id", "TEXT")
         engine.init_vectorstore_table("langchain", self.dimension, metadata_columns=columns, id_column=id_column)
         self.store = PGVectorStore.create_sync(
-            engine, Ready(), "langchain", metadata_columns=["group"], distance_strategy=DistanceStrategy.COSINE_DISTANCE, k=K
+            engine, Ready(), "langchain", metadata_columns=["shelf"], distance_strategy=DistanceStrategy.COSINE_DISTANCE, k=K
         )
         self.store.add_embeddings(texts, vectors.tolist(), metadatas=metadatas, ids=ids)
         if self.kind == "hnsw":
@@ -141,10 +141,10 @@ class LangChain(Engine):
 
     def nearest(self, query: Any, group: int | None) -> list[str]:
         if self.kind == "memory":
-            keep = None if group is None else (lambda document: document.metadata["group"] == group)
+            keep = None if group is None else (lambda document: document.metadata["shelf"] == group)
             found = self.store._similarity_search_with_score_by_vector(query.tolist(), k=K, filter=keep)
             return [row[0].id for row in found]
-        where = {} if group is None else {"filter": {"group": group}}
+        where = {} if group is None else {"filter": {"shelf": group}}
         return [document.id for document in self.store.similarity_search_by_vector(query.tolist(), k=K, **where)]
 
 
@@ -153,7 +153,7 @@ class Haystack(Engine):
         from haystack import Document
 
         documents = [
-            Document(id=id, content=text, meta={"group": group}, embedding=vector.tolist())
+            Document(id=id, content=text, meta={"shelf": group}, embedding=vector.tolist())
             for id, text, group, vector in zip(ids, texts, groups, vectors)
         ]
         if self.kind == "memory":
@@ -177,7 +177,7 @@ class Haystack(Engine):
         self.store.write_documents(documents)
 
     def nearest(self, query: Any, group: int | None) -> list[str]:
-        where = None if group is None else {"field": "meta.group", "operator": "==", "value": group}
+        where = None if group is None else {"field": "meta.shelf", "operator": "==", "value": group}
         search = self.store.embedding_retrieval if self.kind == "memory" else self.store._embedding_retrieval
         return [document.id for document in search(query_embedding=query.tolist(), top_k=K, filters=where)]
 
