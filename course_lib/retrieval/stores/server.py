@@ -449,6 +449,8 @@ class EmbeddedServer:
         pid = _read(note).split("\n")[0].strip()
         if pid.isdecimal() and psutil.pid_exists(int(pid)):
             note.unlink()
+            for left in self._socket_folder().glob(".s.PGSQL.*"):  # the lock of the socket holds the same number
+                left.unlink(missing_ok=True)
 
     # --- addresses ---
 
