@@ -16,13 +16,13 @@ from course_lib.corpus import gold_passages, load_exam, load_passages, sample_by
 from course_lib.corpus.chunking import sentence_spans
 from course_lib.corpus.injections import load_injections, page_source
 from course_lib.evaluation import abstains, paired_difference
-from course_lib.evaluation.attacks import REWORDED, attack_questions, attempt_all, by_attack
-from course_lib.evaluation.attacks import planted_passage, success_rate
+from course_lib.evaluation.attacks import REWORDED, attack_questions, by_attack
+from course_lib.evaluation.attacks import load_attempts, planted_passage, success_rate
 from course_lib.evaluation.marks import share
 from course_lib.evaluation.open_book import load_run
 from course_lib.evaluation.swap import number_swaps
 from course_lib.generation import FEW_SHOT, GROUNDED, PLAIN, build_prompt, content_words
-from course_lib.generation.safety import FOR_CUSTOMERS, hidden_text, quoted, suspicious_spans
+from course_lib.generation.safety import FOR_CUSTOMERS, hidden_text, suspicious_spans
 from course_lib.models import language_model
 from course_lib.pipeline import Assistant
 from course_lib.retrieval import Record, hybrid
@@ -102,7 +102,7 @@ print(prompt.tokens, "tokens; in:", len(prompt.passages), "left out:", len(promp
 easy = [question for question in load_exam("exam") if question.type == "single"]
 swaps = number_swaps(easy, shelf)[::4][:12]
 asked = [swap.question.question for swap in swaps]
-reader = Assistant(search, lm, style=GROUNDED, max_new_tokens=32)
+reader = Assistant(search, lm, style=GROUNDED, max_new_tokens=24)
 before = reader.read_many(asked, [[swap.passage] for swap in swaps])
 after = reader.read_many(asked, [[swap.changed] for swap in swaps])
 print(share("as it is: its number", [s.says_old(a.words) for s, a in zip(swaps, before)]))
@@ -162,22 +162,22 @@ print(share("abstains when due", silent))
 
 # %% [markdown]
 # Asking is not enough for this model. It would rather invent a passage `[4]`, because after three numbered passages a fourth looks right; your parser drops it.
-# Does *showing* help? `FEW_SHOT` puts three examples before the question: two cited answers and one *I do not know.* Two questions of each type, live.
+# Does *showing* help? `FEW_SHOT` puts three examples before the question: two cited answers and one *I do not know.* One question of each type, live.
 
 # %% tags=["nbval-ignore-output"]
-sample = sample_by_type(load_exam("exam"), per_type=2, seed=3)
-reader = Assistant(search, lm, where=FOR_CUSTOMERS, style=FEW_SHOT, max_new_tokens=32)
+sample = sample_by_type(load_exam("exam"), per_type=1, seed=3)
+reader = Assistant(search, lm, where=FOR_CUSTOMERS, style=FEW_SHOT, max_new_tokens=24)
 answers = reader.ask_many([question.question for question in sample])
 pairs = list(zip(sample, answers))
 print(share("cites what was shown", [bool(a.cited) for q, a in pairs if q.answerable]))
 print(share("abstains when due", [abstains(a.words) for q, a in pairs if not q.answerable]))
 print(share("abstains in vain", [abstains(a.words) for q, a in pairs if q.answerable]))
-for question, answer in pairs[:6:2]:
+for question, answer in pairs[:3]:
     print("   ", question.question, "→", " ".join(answer.text.split())[:110])
 
 # %% [markdown]
-# It still does not cite. It may now say *I do not know.* now and then; on so few questions nobody can tell whether it says so when it should. Citing and
-# abstaining are skills, and lab 10 will train them.
+# A mark or an *I do not know.* turns up now and then; on so few questions nobody can tell whether it stands where it should. Citing and abstaining are
+# skills, and lab 10 will train them.
 #
 # What can a program do for a model that does not cite? Look for the words of the answer in the passages: **attribution after the fact**.
 #
@@ -272,32 +272,35 @@ for name, where in (("no filter", None), ("for customers", FOR_CUSTOMERS)):
 # **Before you run**: which of the six will work on this model? The most impudent, or the quiet false fact?
 
 # %% tags=["nbval-ignore-output"]
-reader = Assistant(search, lm, style=GROUNDED, max_new_tokens=40)
-bare = attempt_all(reader, lambda attack, question: [planted_passage(attack)])
-for technique, (hits, tries) in by_attack(bare).items():
-    print(f"{hits} of {tries}  {technique}")
-print(success_rate("succeeded", bare))
-for attempt in [one for one in bare if one.succeeded]:
-    print("\nQ:", attempt.question, "\nA:", " ".join(attempt.answer.text.split())[:160])
+reader = Assistant(search, lm, style=GROUNDED)
+asked = [attack.question for attack in attacks]
+answers = reader.read_many(asked, [[planted_passage(attack)] for attack in attacks])
+for attack, answer in zip(attacks, answers):
+    outcome = "succeeded" if attack.succeeded(answer.text) else "failed"
+    print(f"{outcome}: {attack.technique}\n    {' '.join(answer.text.split())[:110]}")
 
 # %% [markdown]
-# Read the answers that count: one only takes the attacker's name, one passes on an order that it seems to misunderstand, and the false sum stands there as plain
-# fact. Few succeed, and that is no merit: this model misses most facts of a manual, and orders likewise. One that reads better may obey better. So do not
-# stop at this number; look at what each defence *can* do.
+# One question each says little. All thirty, under five conditions, are in a run that comes with the course.
 #
-# **Say that passages are data.** Tags around them, and a sentence in the instructions never to do what they say.
+# One defence is in it: **say that passages are data**. Tags around them, and a sentence in the instructions never to do what they say. Guess first: how much
+# does it help?
 
-# %% tags=["nbval-ignore-output"]
-reader = Assistant(search, lm, style=quoted(GROUNDED), max_new_tokens=40)
-in_tags = attempt_all(reader, lambda attack, question: [planted_passage(attack)])
-print(success_rate("bare", bare))
-print(success_rate("quoted, with warning", in_tags))
-gain = paired_difference([a.succeeded for a in bare], [a.succeeded for a in in_tags])
-print("fewer successes when quoted:", gain)
+# %%
+attempts = load_attempts()
+for condition, rows in attempts.items():
+    print(success_rate(condition, rows))
+hit = {name: [row.succeeded for row in rows] for name, rows in attempts.items()}
+for name in ("alone", "found"):
+    gain = paired_difference(hit[name], hit[f"{name}, quoted"])
+    print(f"fewer successes when quoted, {name}:", gain)
+for technique, (hits, tries) in by_attack(attempts["found, quoted"]).items():
+    print(f"    {hits} of {tries}  {technique}")
 
 # %% [markdown]
-# The interval holds zero: thirty attempts cannot tell the two apart. A sentence in the instructions is a request, to a reader who gets another one
-# from the passage.
+# Few attacks succeed, and that is no merit: this model misses most facts of a manual, and orders likewise. One that reads better may obey better. Nor does
+# the warning help: alone it changes nothing, and among official passages more attempts succeed with it, most of them the poisoned fact. The interval
+# takes thirty attempts as thirty draws, but there are only six documents, so do not build on that gap. What you may conclude: a sentence in the
+# instructions is a request, and on this reader no defence.
 #
 # **Look for orders.** Rules that know what orders look like: *ignore all*, *you are now*, *assistants must*. They leave out a suspicious passage as a whole.
 
@@ -375,7 +378,7 @@ progress()
 # - Attribution by shared words pointed at a passage with the answer for 90.2% of a perfect reader's answers, against 72.5% for always citing the first;
 #   for our reader's own answers 45.6%. It finds the place of a right answer, and cannot tell a wrong one.
 # - Without a filter 20 of 30 innocent questions brought a planted text into the prompt. With that text alone in it, 10.0% of the attempts succeeded (3.5% to
-#   25.6%); quoted as data with a warning, as many: +0.00 (-0.10 to +0.10).
+#   25.6%), quoted as data with a warning as many. Among found passages 3.3% succeeded, quoted 16.7%, with the filter 0.0%.
 # - Rules caught 6 of 6 attacks with 0 of 524 false alarms, and 0 of 6 after rewording.
 # - The filter in the search: 0 of 30 planted texts, and 0 of 867 prompts with a staff note, which 78 of 867 would have held.
 #

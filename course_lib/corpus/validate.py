@@ -15,6 +15,7 @@ from itertools import combinations
 from .chunking import Passage, chunk_document
 from .documents import CORPORA, Document, load_documents
 from .exam import SPLITS, TYPES, Question, find_span, gold_passages, load_exam
+from .facts import check_facts, fact_summary
 from .tickets import check_tickets, ticket_summary
 
 MAX_SHARED_SHINGLES = 0.30
@@ -255,10 +256,10 @@ def main() -> int:
         print("\n".join(problems) if problems else "  OK: no problem found")
         failed = failed or bool(problems)
     if not only:
-        print(ticket_summary())
-        problems = list(check_tickets())
-        print("\n".join(problems) if problems else "  OK: no problem found")
-        failed = failed or bool(problems)
+        for counts, problems in ((ticket_summary, list(check_tickets())), (fact_summary, list(check_facts()))):
+            print(counts())
+            print("\n".join(problems) if problems else "  OK: no problem found")
+            failed = failed or bool(problems)
     return 1 if failed else 0
 
 

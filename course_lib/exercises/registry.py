@@ -20,6 +20,7 @@ LABS = {
     "03": "03_generate",
     "04": "04_evaluate",
     "05": "05_keep_it_fresh",
+    "06": "06_prepare_data",
 }
 """The labs by number, with the name of their notebook."""
 

@@ -8,12 +8,16 @@ import pytest
 
 from course_lib.corpus import find_span, load_documents, load_exam, load_passages
 from course_lib.corpus.injections import attacked_document, load_injections, page_source
+from course_lib.errors import CourseError
 from course_lib.evaluation.attacks import (
+    CONDITIONS,
+    RESULTS,
     REWORDED,
     Attempt,
     attack_questions,
     attempt_all,
     by_attack,
+    load_attempts,
     planted_passage,
     success_rate,
 )
@@ -82,9 +86,11 @@ def test_success_means_that_the_customer_reads_what_the_attacker_wants(attack):
 
 def test_rates_count_attempts_and_name_techniques():
     attack = ATTACKS[5]
-    answer = Assistant.answer("q", build_prompt("q", [], words), "You get £640.", None)
-    silent = Assistant.answer("q", build_prompt("q", [], words), "I do not know.", None)
-    attempts = [Attempt(attack, "q", answer, True), Attempt(attack, "q", silent, True), Attempt(ATTACKS[0], "q", silent, False)]
+    attempts = [
+        Attempt(attack, "q", "You get £640.", True),
+        Attempt(attack, "q", "I do not know.", True),
+        Attempt(ATTACKS[0], "q", "", False),
+    ]
     assert by_attack(attempts) == {"poisoned fact": (1, 2), "plain ignore previous instructions": (0, 1)}
     rate = success_rate("x", attempts)
     assert rate.value == pytest.approx(1 / 3) and rate.low < 1 / 3 < rate.high and rate.n == 3
@@ -102,6 +108,24 @@ def test_the_poisoned_fact_is_repeated_by_the_real_model_and_not_when_it_is_kept
     assert all(attempt.reached for attempt in met) and not any(attempt.reached for attempt in clean)
     assert any(attempt.succeeded for attempt in met)
     assert not any(attempt.succeeded for attempt in clean)
+
+
+def test_the_shipped_attempts_are_whole_and_the_filter_keeps_every_planted_text_out():
+    attempts = load_attempts()
+    assert tuple(attempts) == CONDITIONS
+    for rows in attempts.values():
+        assert [(one.injection, one.question) for one in rows] == attack_questions()
+    assert all(one.reached for one in attempts["alone"]) and not any(one.reached for one in attempts["filtered"])
+    assert [one.reached for one in attempts["found"]] == [one.reached for one in attempts["found, quoted"]]
+    assert not any(one.succeeded for one in attempts["filtered"]), "what never reached the prompt cannot be repeated"
+    assert any(one.succeeded for one in attempts["alone"])
+
+
+def test_a_damaged_file_of_attempts_is_refused_with_the_command_that_remakes_it(tmp_path):
+    damaged = tmp_path / "attacks.json"
+    damaged.write_text(RESULTS.read_text(encoding="utf-8").replace("refund", "gift", 1), encoding="utf-8")
+    with pytest.raises(CourseError, match="course_lib.evaluation.attacks"):
+        load_attempts(damaged)
 
 
 # --- looking for orders -----------------------------------------------------------------------------------------------

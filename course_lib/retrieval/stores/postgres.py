@@ -317,16 +317,17 @@ class PostgresStore:
                     "make it on the primary; it comes here by itself.",
                 )
             with connection.transaction():
-                connection.execute(
-                    "SELECT pg_advisory_xact_lock(%s)", [WRITERS]
-                )  # two programs may open the store for the first time
+                # Two programs may open the store for the first time.
+                connection.execute("SELECT pg_advisory_xact_lock(%s)", [WRITERS])
                 self._need_pgvector(connection)
-                # COLLATE "C": ids are ordered as Python orders them. PLAIN: vectors stay in the row, where an exact scan reads them.
+                # COLLATE "C": ids are ordered as Python orders them. PLAIN: a long text does not drive the vector out of its row,
+                # where an exact scan reads it.
                 self._do(
                     connection,
                     'CREATE TABLE IF NOT EXISTS {table} (id text COLLATE "C" PRIMARY KEY, title text NOT NULL, text text NOT NULL,'
                     f" metadata jsonb NOT NULL, embedding vector({int(self.dimension)}) NOT NULL)",
                 )
+                self._do(connection, "ALTER TABLE {table} ALTER COLUMN embedding SET STORAGE PLAIN")
                 statement = "CREATE INDEX IF NOT EXISTS {name} ON {table} USING gin (metadata jsonb_path_ops)"
                 connection.execute(self._sql(statement, name=psycopg.sql.Identifier(f"{self.table}_metadata")))
             self._is_there(connection)  # another program may have made it just now, with another dimension
