@@ -5,8 +5,8 @@ weight ``W' = W + (alpha / rank) · B A``, and ``W'`` is made once a step, not o
 gradients of ``A`` and ``B`` follow from ``x`` and the gradient ``g`` of ``y``: with ``u = A x``, they are ``g uᵀ`` and ``(Bᵀ g) xᵀ``,
 both times ``alpha / rank``. Nothing is left out: a test compares every gradient with those of the plain computation.
 
-Where the processor multiplies bfloat16 much faster than float32, the products can be made in that. Sums, norms and everything trained
-stay float32.
+Where the processor multiplies bfloat16 much faster than float32, the products can be made in that, attention included, and what lies
+between two products of a feed-forward block stays in it. Sums, norms and everything trained stay float32.
 """
 
 from __future__ import annotations
@@ -21,18 +21,24 @@ import torch
 
 FASTER = 1.5
 """From so many times the speed of float32 on, ``auto`` takes bfloat16."""
+ATTENTION = "causal_in_bfloat16"
+BETWEEN = ("gate_proj", "up_proj")
+"""What these give goes into the next product of the feed-forward block, so it need not be widened to float32."""
 
 
 class _Linear(torch.autograd.Function):
-    """``y = W' x`` for rows ``x`` of shape (n, in); ``a`` (rank, in) and ``b`` (out, rank) get the gradients of a LoRA, or are None."""
+    """``y = W' x`` for rows ``x`` of shape (n, in); ``a`` (rank, in) and ``b`` (out, rank) get the gradients of a LoRA, or are None.
+
+    ``y`` has the type ``out``.
+    """
 
     @staticmethod
-    def forward(ctx: Any, x: Any, weight: Any, a: Any, b: Any, scaling: float) -> Any:  # type: ignore[override]
+    def forward(ctx: Any, x: Any, weight: Any, a: Any, b: Any, scaling: float, out: torch.dtype) -> Any:  # type: ignore[override]
         """One product."""
         low = x.to(weight.dtype)
         ctx.scaling, ctx.like = scaling, x.dtype
         ctx.save_for_backward(low if a is not None else None, weight, a, b)
-        return (low @ weight.T).to(x.dtype)
+        return (low @ weight.T).to(out)
 
     @staticmethod
     def backward(ctx: Any, g: Any) -> Any:  # type: ignore[override]
@@ -41,17 +47,17 @@ class _Linear(torch.autograd.Function):
         low = g.to(weight.dtype)
         to_x = (low @ weight).to(ctx.like) if ctx.needs_input_grad[0] else None
         if a is None:
-            return to_x, None, None, None, None
+            return to_x, None, None, None, None, None
         to_a = ((low @ b.to(low.dtype)).T @ x).to(a.dtype) * ctx.scaling
         to_b = (low.T @ (x @ a.to(low.dtype).T)).to(b.dtype) * ctx.scaling
-        return to_x, None, to_a, to_b, None
+        return to_x, None, to_a, to_b, None, None
 
 
 class _Fast:
     """Stands in for the ``forward`` of one linear layer, PEFT's or a plain one."""
 
-    def __init__(self, layer: Any, dtype: torch.dtype) -> None:
-        self.dtype, self.version = dtype, -1
+    def __init__(self, layer: Any, dtype: torch.dtype, out: torch.dtype) -> None:
+        self.dtype, self.out, self.version = dtype, out, -1
         self.weight: Any = None
         self.frozen: Any = getattr(layer, "base_layer", layer).weight
         self.a: Any = layer.lora_A["default"].weight if hasattr(layer, "lora_A") else None
@@ -59,7 +65,7 @@ class _Fast:
         self.scaling = layer.scaling["default"] if self.a is not None else 0.0
 
     def __call__(self, x: Any) -> Any:
-        rows = _Linear.apply(x.reshape(-1, x.shape[-1]), self.current(), self.a, self.b, self.scaling)
+        rows = _Linear.apply(x.reshape(-1, x.shape[-1]), self.current(), self.a, self.b, self.scaling, self.out)
         return rows.view(*x.shape[:-1], -1)
 
     def current(self) -> Any:
@@ -74,18 +80,49 @@ class _Fast:
 
 @contextlib.contextmanager
 def fast_linear(*modules: Any, dtype: torch.dtype) -> Iterator[None]:
-    """Within the block, the linear layers in some modules run as described above."""
-    everything = [module for one in modules for module in one.modules()]
-    layers = [module for module in everything if hasattr(module, "lora_A")]
-    inside = {id(module) for layer in layers for module in layer.modules()}
-    layers += [module for module in everything if isinstance(module, torch.nn.Linear) and id(module) not in inside]
-    for layer in layers:
-        layer.forward = _Fast(layer, dtype)
+    """Within the block, the linear layers in some modules run as described above, and their attention."""
+    everything = [pair for one in modules for pair in one.named_modules()]
+    layers = [(name, module) for name, module in everything if hasattr(module, "lora_A")]
+    inside = {id(module) for _, layer in layers for module in layer.modules()}
+    layers += [(name, one) for name, one in everything if isinstance(one, torch.nn.Linear) and id(one) not in inside]
+    for name, layer in layers:
+        layer.forward = _Fast(layer, dtype, dtype if name.endswith(BETWEEN) else torch.float32)
+    configs = {id(module.config): module.config for _, module in everything if hasattr(module, "config")}.values()
+    before = [config._attn_implementation for config in configs]
+    if dtype == torch.bfloat16:
+        _know_attention()
     try:
+        for config in configs:
+            config._attn_implementation = ATTENTION if dtype == torch.bfloat16 else config._attn_implementation
         yield
     finally:
-        for layer in layers:
+        for config, name in zip(configs, before, strict=True):
+            config._attn_implementation = name
+        for _, layer in layers:
             del layer.forward
+
+
+@functools.cache
+def _know_attention() -> None:
+    """Tell transformers of the attention below."""
+    from transformers import AttentionInterface
+
+    AttentionInterface.register(ATTENTION, _attention)
+
+
+def _attention(
+    module: Any, query: Any, key: Any, value: Any, mask: Any, scaling: float | None = None, dropout: float = 0.0, **_: Any
+) -> tuple[Any, None]:
+    """Causal attention by plain products in bfloat16: the one of PyTorch for CPUs gains nothing from that type. No padding in front."""
+    if mask is not None:
+        raise ValueError("this attention looks back only, and knows no other mask")
+    groups = query.shape[1] // key.shape[1]
+    q, k, v = (one.to(torch.bfloat16) for one in (query, key.repeat_interleave(groups, 1), value.repeat_interleave(groups, 1)))
+    length, scale = q.shape[2], q.shape[-1] ** -0.5 if scaling is None else scaling
+    ahead = torch.full((length, length), float("-inf"), dtype=torch.bfloat16).triu(1)
+    weights = torch.baddbmm(ahead, (q * scale).flatten(0, 1), k.flatten(0, 1).transpose(1, 2)).softmax(-1)
+    out = torch.bmm(weights, v.flatten(0, 1)).view_as(q)
+    return out.transpose(1, 2).contiguous(), None
 
 
 @functools.cache

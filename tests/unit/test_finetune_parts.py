@@ -13,7 +13,7 @@ from course_lib.corpus.tickets import load_gold_tickets, load_raw_tickets
 from course_lib.errors import CourseError
 from course_lib.finetune import train, with_lora
 from course_lib.finetune.adapters import ABOUT, CONFIG, WEIGHTS, adapter_about, load_adapter, save_adapter
-from course_lib.finetune.linear import chosen_dtype, fast_linear, matrix_rate
+from course_lib.finetune.linear import _attention, chosen_dtype, fast_linear, matrix_rate
 from course_lib.finetune.recipe import Run, Step
 from course_lib.finetune.tickets import (
     FIELDS,
@@ -45,6 +45,7 @@ def test_fast_layers_give_the_same_in_float32_and_nearly_so_in_bfloat16_and_leav
             assert dtype == torch.float32 or not torch.equal(fast, plain), "the products were made in bfloat16"
         assert torch.equal(lm.model(input_ids=tokens).logits, plain)
     assert not any("forward" in vars(module) for module in lm.model.modules())
+    assert lm.model.config._attn_implementation == small_model().model.config._attn_implementation
 
 
 def test_the_merged_weight_follows_the_optimizer():
@@ -71,6 +72,16 @@ def test_gradients_in_bfloat16_point_where_those_in_float32_do():
         trainer.optimizer.zero_grad()
     assert torch.nn.functional.cosine_similarity(*found, dim=0) > 0.99
     assert not torch.equal(*found)
+
+
+def test_the_attention_in_bfloat16_is_that_of_pytorch_and_knows_no_mask():
+    torch.manual_seed(0)
+    query, key, value = torch.randn(2, 4, 9, 16), torch.randn(2, 2, 9, 16), torch.randn(2, 2, 9, 16)
+    ours, _ = _attention(None, query, key, value, None)
+    plain = torch.nn.functional.scaled_dot_product_attention(query, key, value, is_causal=True, enable_gqa=True)
+    torch.testing.assert_close(ours.float(), plain.transpose(1, 2), atol=0.03, rtol=0)
+    with pytest.raises(ValueError, match="no other mask"):
+        _attention(None, query, key, value, torch.zeros(9, 9))
 
 
 def test_precision_is_one_of_three():
