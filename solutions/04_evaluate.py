@@ -120,7 +120,6 @@ print(run.report(attributed=True, only=("citation precision", "citation recall")
 #
 # How much of that is luck?
 #
-#
 # All systems answered the *same* questions. So subtract question by question, and **bootstrap** the differences: draw as many questions as
 # there are, with replacement; average; do it two thousand times.
 #
