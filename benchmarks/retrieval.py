@@ -25,6 +25,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+from peers import peers
+
 ROOT = Path(__file__).resolve().parents[1]
 PEERS = ["langchain-core==1.7.2", "langchain-postgres==0.0.19", "haystack-ai==3.4.0", "pgvector-haystack==8.1.2"]
 K, QUESTIONS, PATIENCE = 10, 200, 30.0  # seconds of questions per engine and filter: the slow ones answer fewer
@@ -54,24 +56,6 @@ def make_vectors(size: int, folder: Path) -> Path:
     path = folder / f"{size}.npz"
     np.savez(path, vectors=vectors.astype("float32"), queries=embed_texts(asked))
     return path
-
-
-def peers() -> str:
-    """The Python of an environment with the other libraries, made if it is missing."""
-    from course_lib.places import cache_folder
-
-    folder = cache_folder() / "benchmark-retrieval"
-    python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
-    note = folder / "installed"
-    if not note.exists() or note.read_text() != " ".join(PEERS):
-        print("Installing the other libraries into an environment of their own …", file=sys.stderr, flush=True)
-        subprocess.run([sys.executable, "-m", "venv", "--clear", folder], check=True)
-        subprocess.run(
-            [python, "-m", "pip", "install", "-qq", "--disable-pip-version-check", *PEERS, "psycopg[binary]", "psutil"],
-            check=True,
-        )
-        note.write_text(" ".join(PEERS))
-    return str(python)
 
 
 # --- one engine, in a process of its own -----------------------------------------------------------------------------
@@ -247,7 +231,7 @@ def compare(sizes: list[int], kinds: list[str], dsn_of: str | None) -> list[dict
     """Run every engine on every size; a fresh table for each run."""
     import psycopg
 
-    others = peers()
+    others = peers("retrieval", PEERS, "psycopg[binary]", "psutil")
     rows = []
     with tempfile.TemporaryDirectory() as work, contextlib.ExitStack() as stack:
         dsn = dsn_of or start_server(Path(work), stack)

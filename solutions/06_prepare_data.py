@@ -35,7 +35,8 @@ for number in (2, 63):
 
 # %% [markdown]
 # A second letter with the first one quoted; HTML, a pasted order. Now what a careful person made of the second one, and what the desk had
-# noted in its hurry. The JSON is the answer to be learned.
+# noted in its hurry. The JSON is the answer to be learned. Its `product` is the name that the ticket gives, or null: who writes *my kettle* does not
+# know the model number, and the desk's list of customers does.
 #
 # Such clean answers are known here, since the tickets were written for the course; so each tool of this lab can be measured. With tickets of your
 # own you get none of this: somebody has to read.

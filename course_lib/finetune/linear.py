@@ -125,7 +125,6 @@ def _attention(
     return out.transpose(1, 2).contiguous(), None
 
 
-@functools.cache
 def matrix_rate(dtype: torch.dtype, rows: int = 1024, inner: int = 576, outer: int = 1536, seconds: float = 0.2) -> float:
     """How many floating point operations a second this machine makes in matrix products of the model's shape; the best of several."""
     x, weight = torch.ones(rows, inner, dtype=dtype), torch.ones(outer, inner, dtype=dtype)
@@ -137,6 +136,7 @@ def matrix_rate(dtype: torch.dtype, rows: int = 1024, inner: int = 576, outer: i
     return best
 
 
+@functools.cache
 def chosen_dtype(precision: str) -> torch.dtype:
     """``"float32"``, ``"bfloat16"``, or ``"auto"``: bfloat16 where this machine multiplies it at least 1.5 times as fast.
 
@@ -146,7 +146,10 @@ def chosen_dtype(precision: str) -> torch.dtype:
     Raises ``ValueError`` for any other name.
     """
     if precision == "auto":
-        return torch.bfloat16 if matrix_rate(torch.bfloat16) > FASTER * matrix_rate(torch.float32) else torch.float32
+        rates = {torch.float32: 0.0, torch.bfloat16: 0.0}
+        for _ in range(4):  # in turn, so that another program's burst of work slows both
+            rates = {dtype: max(rate, matrix_rate(dtype, seconds=0.05)) for dtype, rate in rates.items()}
+        return torch.bfloat16 if rates[torch.bfloat16] > FASTER * rates[torch.float32] else torch.float32
     if precision not in ("float32", "bfloat16"):
         raise ValueError(f"precision is float32, bfloat16 or auto, not {precision!r}")
     return torch.bfloat16 if precision == "bfloat16" else torch.float32

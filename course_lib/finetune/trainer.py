@@ -84,7 +84,6 @@ class _Trainer:
         everything = [
             lm.name,
             asdict(recipe),
-            str(self.dtype),
             self.count,
             [[example.tokens, example.mask] for example in self.examples],
         ]
@@ -224,6 +223,7 @@ class _Trainer:
         if self.folder is not None:
             state = {
                 "fingerprint": self.fingerprint,
+                "dtype": self.dtype,
                 "weights": {name: tensor.detach() for name, tensor in self.weights.items()},
                 "best": self.best,
                 "optimizer": self.optimizer.state_dict(),
@@ -237,6 +237,7 @@ class _Trainer:
         """Go on from the folder's state, if there is one."""
         if self.folder is None or (state := checkpoint.read(self.folder, self.fingerprint)) is None:
             return
+        self.dtype = state["dtype"]  # a busy machine might choose otherwise now, and the weights would not be the same
         self._give(state["weights"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.best = state["best"]
