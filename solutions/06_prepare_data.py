@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 06 · Prepare data
 #
-# **You will** turn raw tickets into training examples: find copies, clean, mask, mend labels, split without leaks, and say which tokens the loss
+# **You will** turn raw tickets into training examples: find copies, clean, mask, find wrong labels, split without leaks, and say which tokens the loss
 # counts. On the way you count your own minutes.
 #
 # 75 minutes · after lab 05 · runs in about 20 s with 1.5 GB
@@ -24,8 +24,7 @@ from course_lib.widgets.token_view import TokenView
 # ## Look first
 # *minute 0 · 4 minutes*
 #
-# In lab 07 you train the model to file support tickets as JSON. It will learn what its examples show, so look at what there is. Before any
-# program: read.
+# In lab 07 you train the model to file support tickets as JSON. It will learn what its examples show, so first read some.
 
 # %%
 raw, gold = load_raw_tickets(), load_gold_tickets()
@@ -34,12 +33,12 @@ for number in (2, 63):
     print(ticket_text(raw[number]), "\n" + "-" * 60)
 
 # %% [markdown]
-# A second letter with the first one quoted; HTML, a pasted order. Now what a careful person made of the second one, and what the desk had
-# noted in its hurry. The JSON is the answer to be learned. Its `product` is the name that the ticket gives, or null: who writes *my kettle* does not
-# know the model number, and the desk's list of customers does.
+# A second letter with the first one quoted; HTML, a pasted order. Now what a careful person made of the second one, and what the desk noted in its
+# hurry. The JSON is the answer to be learned. Its `product` is the name without the model number, or null where a customer writes only
+# *my kettle*: the desk can look it up.
 #
-# Such clean answers are known here, since the tickets were written for the course; so each tool of this lab can be measured. With tickets of your
-# own you get none of this: somebody has to read.
+# Such clean answers are known here, since the tickets were written for the course; so each tool can be measured. With tickets of your own, somebody
+# has to read.
 
 # %%
 print(house_json(raw[63], gold[63]))
@@ -50,10 +49,11 @@ print("the desk filed it as", raw[63].agent_label, "| labels wrong:", sum(wrong)
 # ## Feel it
 # *minute 4 · 8 minutes*
 #
-# How long does that take? **Before you run**, guess the seconds for one label, and the hours for all six fields and a reply, for every ticket.
+# Practitioners say that preparing data for fine-tuning takes 40 to 100 hours of people's time, and that most teams guess five to ten times too low.
+# **Before you run**, guess: the seconds for one label, and the hours for all six fields and a reply, for every ticket.
 #
 # Then press Start and label eight tickets. The meter times you; its other numbers are assumptions, marked as such: put in your own. Where you and the
-# careful reader differ, read again. Some are hard, and honest people differ: so labels are read twice where it matters.
+# careful reader differ, read again: honest people differ too.
 
 # %% tags=["nbval-ignore-output"]
 pairs = list(zip(raw, gold))
@@ -69,9 +69,9 @@ EffortMeter(sample, total=len(raw))
 # ### Exercise 06.1 · Find exact copies
 # ●○○ · 6 minutes · 2 points
 #
-# Return a dictionary: the number of each text that was there before → the number of the *first* text like it. Two texts are alike if they differ only
-# in case and white space: any run of white space counts as one space, and none counts at the ends. Texts without words are
-# left out.
+# Return a dictionary. Key: the position, from 0, of a text that repeats an earlier one. Value: the position of the *first* text like it. Two texts are
+# alike if they differ only in case and white space: any run of white space counts as one space, and none counts at the ends. Texts without words
+# are left out.
 
 
 # %% exercise="06.1"
@@ -103,8 +103,9 @@ print("exact copies:", len(exact), "of them known to the careful reader:", len(e
 print("second letters that are no exact copies:", len(known - exact))
 
 # %% [markdown]
-# The easy part found six. The other 36 are the same customer writing again, with new words. For copied *parts* there is an old tool:
-# cut each text into overlapping runs of $n$ words, called **shingles**, and compare the sets.
+# The easy part found six. The other 36 are the same customer writing again, mostly in new words, some with the old letter quoted. For copied *parts*
+# there is an old tool: cut each text into overlapping runs of $n$ words, called **shingles**, and divide the runs in both by the runs in either. That is
+# the **Jaccard similarity**:
 #
 # $$J(A, B) = \frac{|A \cap B|}{|A \cup B|}$$
 #
@@ -135,10 +136,11 @@ check("06.2", jaccard)
 # hint("06.2")
 
 # %% [markdown]
-# From which similarity on do two tickets count as the same? Choose it on the products of train and dev, by F1, which is high where both precision (found
-# pairs that are right) and recall (right pairs that were found) are. The exam's products get the last word.
+# From which similarity on do two tickets count as the same? Each product belongs to one side: train, dev or exam. Choose on the first two, by F1, which
+# is high where both precision (found pairs that are right) and recall (right pairs that were found) are; test on the third.
 #
-# **Before you run**: shingles on the raw tickets, then on cleaned ones, without quoted mail, HTML and so on. Which finds more?
+# **Before you run**: shingles on the raw tickets, then on cleaned ones, without quoted mail, HTML and so on. Which finds more of the pairs that the
+# careful reader knows?
 
 # %%
 split = [split_of(clean) for clean in gold]
@@ -160,17 +162,20 @@ search("shingles, raw", prepare.jaccard_matrix([one.body for one in raw]), grid)
 search("shingles, cleaned", prepare.jaccard_matrix([one.body for one in cleaned]), grid)
 
 # %% [markdown]
-# Cleaning destroyed the evidence: the quote gave second letters away. Order matters: first copies, then cleaning.
+# After cleaning, no threshold finds a right pair on train and dev; 0.02 is only the first in the list. Over both sides it is 11 of 36 before and 2 of 36
+# after. The likely reason: the quotes are gone. So first look for copies, then clean.
 #
-# And shingles see only what was *copied*. Who complains anew copies nothing, but uses the same rare words: a name, an order number, a machine. That is
-# TF-IDF, from lab 02, on the whole ticket with sender and form fields. `repeats` puts both together, exact copies and TF-IDF. Read
-# what it throws out wrongly, below the numbers: two strangers, one code, hardly a word besides. Short tickets look alike easily.
+# And shingles see only what was *copied*. Who complains anew uses the same rare words: a name, an order number, a machine. That is TF-IDF, from lab 02. Give
+# both the whole ticket, with sender and form fields. `repeats` then puts exact copies and TF-IDF together; below the numbers stands what it throws out
+# wrongly: two strangers, one code, hardly a word besides.
 #
-# And do not expect such numbers on your own data: these people sign, and quote order numbers.
+# Your own data may be harder: these people sign, and quote order numbers.
 
 # %%
 grid = [step / 100 for step in range(10, 52, 2)]
-search("TF-IDF, raw", prepare.tfidf_matrix([ticket_text(one) for one in raw]), grid)
+whole = [ticket_text(one) for one in raw]
+search("shingles, whole ticket", prepare.jaccard_matrix(whole), [0.02, *grid])
+search("TF-IDF, whole ticket", prepare.tfidf_matrix(whole), grid)
 again = prepare.repeats(raw)
 kept = [row for row in range(len(raw)) if row not in again]
 print("\n", len(again), "repeats found,", len(kept), "tickets kept. Not known as repeats:")
@@ -182,11 +187,10 @@ for later, first in again.items():
 # ## Clean and mask
 # *minute 32 · 7 minutes*
 #
-# Now the rubbish may go, and with it what a model must never learn by heart: telephone numbers, addresses, digits of a card. Names stay, as the
-# reply greets by name. A rule may also take too much, so count: can what the answer needs still be read?
+# Now the rubbish may go, and with it what a model must never learn by heart: telephone numbers, street addresses, digits of a card. Names stay, as the
+# reply greets by name. A rule may also take too much, so count: can what the answer needs still be read? (No count shows what the masks *missed*.)
 #
-# Then read the ticket below as a stranger would: who is it about? "The yellow door" is still there. Rules know forms; they do not know what gives
-# somebody away.
+# Then read the ticket below: "the yellow door" is still there. Rules know forms; they do not know what gives somebody away.
 
 # %%
 print(cleaned[14].body, "\n")
@@ -203,9 +207,10 @@ for field in ("order_number", "error_code"):
 #
 # Almost one in five of the desk's labels is wrong. Must you reread them all? Let a small model say where to begin: logistic regression on embeddings learns
 # the *desk's* labels from four fifths of the tickets, and says how much it believes those of the last fifth. Read the least believed first. (It sees
-# subject and body. With sender and form fields, which we tried too, it finds fewer.)
+# subject and body; with sender and form fields it finds fewer.)
 #
-# **Before you run**, guess: of the first 50, how many are wrong? At random it would be about 9.
+# **Before you run**, guess: of the first 50, how many are wrong? At random it would be about 9. (The fifths are cut five times, by five seeds: *a to b* is
+# the lowest and the highest. In brackets: where 95 % of random readings fall.)
 
 # %%
 vectors = embed_texts([f"{ticket.subject}\n{ticket.body}" for ticket in cleaned])
@@ -241,8 +246,10 @@ lines = {
 plot_lines(lines, "Where to look first", "tickets reviewed", "wrong labels found (0 to 1)", numbers)
 
 # %% [markdown]
-# A model taught by bad labels finds bad labels. The likely reason: mistakes are scattered, what is right repeats itself. Not all at the top of the list are wrong; the
-# model doubts odd tickets too. And the last wrong ones look plausible to it: to know what is left, read a random sample.
+# A model taught by bad labels finds bad labels. The likely reason: mistakes are scattered, what is right repeats itself. It doubts odd tickets too, and the
+# last wrong labels look plausible to it: to know what is left, read a random sample.
+#
+# The mending is done for you: from here on the tickets carry the careful reader's labels.
 
 # %% [markdown]
 # ## Split
@@ -253,9 +260,9 @@ plot_lines(lines, "Where to look first", "tickets reviewed", "wrong labels found
 # ### Exercise 06.3 · Split by group
 # ●●○ · 8 minutes · 3 points
 #
-# `groups` has the group of each row, or `None`. Return two lists of row numbers, training and test, each in ascending order. Take groups
-# in alphabetical order and put each *whole* into the test, as long as the test has fewer than `wanted` rows. All else is training, and so is every row
-# whose group is `None`. `wanted` is at least 0; if there is not enough, the test is smaller.
+# `groups` has the group of each row, or `None`. Return two lists of row numbers, training and test, each in ascending order. Go through the groups in
+# alphabetical order. Before each one look: if the test has `wanted` rows or more, stop; otherwise put the *whole* group into the test, even if it then
+# has more than `wanted`. All else is training, and so is every row whose group is `None`. `wanted` is at least 0; if there is not enough, the test is smaller.
 
 
 # %% exercise="06.3"
@@ -276,17 +283,19 @@ check("06.3", group_split)
 # hint("06.3")
 
 # %% [markdown]
-# What would a random split have done? Keep the copies in, for once, and deal the tickets into five folds: singly; by customer, all letters about one trouble
-# together; by product. How many pairs of letters are torn apart?
+# What would a random split have done? Keep the copies in, for once, and deal the tickets into five folds: singly; by customer; by product. How many pairs
+# of letters are torn apart?
 #
 # Then label each ticket by its nearest neighbour in the other folds, or by logistic regression. Single against customer is what the *leak* alone adds,
-# each customer counted once. **Before you run**: which of the two gains more?
+# each customer counted once. **Before you run**: which gains more from it, the neighbour or the regression?
 
 # %%
 from course_lib.finetune.prepare import group_split
 
 groups = {"single": [clean.id for clean in gold], "customer": prepare.customers(gold)}
 groups["product"] = [clean.product or clean.id for clean in gold]
+train, test = group_split([clean.product for clean in gold], wanted=100)
+print(len(train), "for training,", len(test), "in the test")
 for name, own in groups.items():
     torn = [len(prepare.across(known, prepare.deal(own, seed))) for seed in range(5)]
     print(f"{name:<9} torn apart: {min(torn)} to {max(torn)}, of {len(known)} pairs")
@@ -301,16 +310,16 @@ for kind in ("nearest", "logistic"):
     print(kind, {name: round(float(np.mean(values)), 2) for name, values in right.items()})
     print("  the leak adds", paired_difference(right["single"], right["customer"]))
     both = paired_difference(right["single"][twice], right["customer"][twice])
-    print(f"  for the {sum(twice)} who wrote twice {both}")
+    print(f"  for the {sum(twice)} of {len(twice)} who wrote twice {both}")
 
 # %% [markdown]
-# The nearest neighbour remembers, so it gains; the regression averages, and over all customers shows no gain. On those who wrote twice, both do. A
-# large language model can remember a whole ticket: do not count on averaging.
+# On those who wrote twice, both gain; they are few, so over all customers the regression's gain is too small to see. A likely reason: the neighbour
+# copies one ticket, the regression averages many. A large language model can remember a whole ticket: do not count on averaging.
 #
-# By product the scores are *higher*, with nothing torn apart. Other tickets about the same machine share its words, not its trouble; away from them, a ticket
-# finds its like by the complaint. That explanation is ours, and not tested. What is sure: an honest split need not be the harder one; it asks another question.
+# By product the scores are *higher*, with nothing torn apart. Perhaps other tickets about the same machine share its words, not its trouble; we have not
+# tested that. An honest split need not be harder; it asks another question.
 #
-# Last, the finished sides. What slipped through between them? Read it before you call it a leak.
+# Last: which exam ticket has a training ticket like it (TF-IDF of 0.26 or more)? Read before you call it a leak.
 
 # %%
 ready = {name: prepare.prepared_tickets(name) for name in ("train", "dev", "exam")}
@@ -318,14 +327,16 @@ texts = {name: [ticket_text(ticket) for ticket, _ in rows] for name, rows in rea
 for name, rows in ready.items():
     print(f"{name:<5} {split.count(name):>3} tickets raw, {len(rows):>3} prepared")
 for row, near, cosine in prepare.leaks(texts["train"], texts["exam"]):
-    print(f"{cosine:.2f}", ready["train"][near][0].subject, "|", ready["exam"][row][0].subject)
+    print(f"\n{cosine:.2f}", texts["train"][near][:300], "\n—\n" + texts["exam"][row][:300])
 
 # %% [markdown]
 # ## What the model is taught
 # *minute 60 · 10 minutes*
 #
-# An example is a conversation as tokens: a short instruction, the ticket, the answer. The model predicts each token from those before it. It
-# should learn to write answers, not tickets, so only the answer counts in the loss. Look.
+# (The pair above: two solicitors, two clients, two machines. They share a tone, not a trouble. No leak.)
+#
+# An example is a conversation as tokens: a short instruction, the ticket, the answer. The model predicts each token from those before it; the **loss**,
+# which training makes smaller, says how badly. It should learn to write answers, not tickets, so only the answer counts in the loss. Look.
 
 # %%
 lm = language_model()
@@ -344,8 +355,7 @@ TokenView(lm.tokenizer, examples[1], "an example for training")
 # ●●○ · 8 minutes · 3 points
 #
 # Return two lists of `length` numbers. The tokens: `prompt`, then `answer`, then as many times `filler` as there is room for. The labels, one for each place: the token
-# itself where it belongs to the answer, -100 everywhere else (PyTorch's loss leaves -100 out; to shift by one, so that each token is predicted from those before it, is the
-# trainer's work). `answer` ends in
+# itself where it belongs to the answer, -100 everywhere else (PyTorch's loss leaves -100 out). Do not shift the labels; the trainer does that. `answer` ends in
 # its end mark. `filler` may be the *same token* as that mark, as in our model. If prompt and answer do not fit, raise `ValueError`.
 
 
@@ -372,20 +382,19 @@ from course_lib.finetune.prepare import training_labels
 one = examples[1]
 prompt, answer = one.tokens[: -one.trained], one.tokens[-one.trained :]
 filler = lm.tokenizer.pad_token_id
-tokens, marks = training_labels(prompt, answer, length=len(one) + 5, filler=filler)
+tokens, labels = training_labels(prompt, answer, length=len(one) + 5, filler=filler)
 print("filler is the end mark:", filler == answer[-1])
-print("the end mark's label:", marks[len(one) - 1])
-print("places with a label:", sum(mark != -100 for mark in marks), "of", len(marks))
+print("the end mark's label, its own number:", labels[len(one) - 1])
+print("places with a label:", sum(label != -100 for label in labels), "of", len(labels))
 
 # %% [markdown]
 # ## The bill, and a quiz
 # *minute 70 · 5 minutes*
 #
-# Go back to the meter: your median is in it now. The claim says 40 to 100 hours of people's time, and that most teams underestimate it five to ten
-# times. You guessed hours in *Feel it*: divide.
+# Go back to the meter: it holds the median of your eight times. Divide its hours by those that you guessed in *Feel it*.
 #
-# Only what you clicked is measured; the reply, the second reader and the rules are assumptions until you time yourself. So this lab neither confirms nor refutes the
-# claim: it shows which numbers decide it. What the machine needs for its part you measure in lab 07.
+# Only what you clicked is measured; the reply, the second reader and the rules are assumptions. So this lab neither confirms nor refutes the claim of 40 to
+# 100 hours: it shows which numbers decide it. What the machine needs you measure in lab 07.
 
 # %%
 quiz("06")
@@ -395,18 +404,15 @@ progress()
 
 # %% [markdown]
 # ## What you saw
-# - The desk's labels were wrong in 60 of 336 tickets.
-# - Six tickets were exact copies. Of the second letters on new products, shingles found 5 of 14, and 2 of 14 once the tickets had been cleaned; TF-IDF found
-#   14 of 14 (0.78 to 1.00). Of all 43 repeats found, one was of two strangers.
-# - After cleaning and masking, every order number and error code could still be read.
-# - Reading the 50 tickets that a model believed least finds 28 of 50 wrong labels, 56 % (42 % to 69 %). By chance it would be 8.5 (4 to 13).
-# - Five random folds tore apart 28 to 37 of the 42 pairs. That added +0.05 (+0.03 to +0.08) to the nearest neighbour's score, +0.40 (+0.31 to +0.50) on those who
-#   wrote twice. The regression: +0.01 (-0.01 to +0.03), nothing that these tickets show, but +0.09 (+0.05 to +0.13) on those who wrote twice.
-# - Your minutes are on the meter. The claim of 40 to 100 hours stays open: most of the bill is assumed until you time it.
-# - The model is trained on 42 % of the tokens: the answers, with the mark that ends them.
+# - The desk's labels were wrong in 60 of 336 tickets; in the 293 that are no repeats, 50 of 293. Of these 50, reading the 50 tickets that a model believed least
+#   found 28: 56 % (42 % to 69 %). By chance it would be 8.5 (4 to 13).
+# - Of second letters about new products, shingles on whole tickets found 8 of 14, TF-IDF 14 of 14. Of all 43 repeats found, one was of two strangers.
+# - Five random folds tore apart 28 to 37 of the 42 pairs. That added +0.05 (+0.03 to +0.08) to the nearest neighbour's score, and +0.40 (+0.31 to +0.50) on those
+#   who wrote twice; to the regression's +0.01 (-0.01 to +0.03) and +0.09 (+0.05 to +0.13).
+# - The model will be trained on 42 % of the tokens: the answers, with the mark that ends them.
+# - Your minutes are on the meter; the claim of 40 to 100 hours stays open.
 #
-# **Where this breaks.** These tickets were written for a course. People sign them, and the wrong labels lie scattered; a desk that makes the *same* mistake every time
-# looks right to a model that learned from it. Our masks know
-# the forms that we had seen in these very tickets. And eight decisions of yours are few: read the meter's hours as an order of magnitude.
+# **Where this breaks.** These tickets were written for a course. Their wrong labels lie scattered; a desk that makes the *same* mistake every time looks right to
+# a model that learned from it. Our masks know the forms of these very tickets. And eight decisions are few: read the meter's hours as an order of magnitude.
 #
 # **Next:** the examples are ready: 131 of them. In lab 07, *LoRA on CPU*, the model learns from them.

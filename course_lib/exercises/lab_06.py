@@ -544,12 +544,12 @@ add_quiz(
                 Option(
                     "Nothing, the order does not matter.",
                     False,
-                    "Shingles found copies mostly by the quote: of 14 on new products they found 5 before cleaning and 2 after.",
+                    "Shingles live on what is copied, such as the quote: they found 11 of 36 second letters before cleaning and 2 after.",
                 ),
                 Option(
                     "Second letters look new, and stay in.",
                     True,
-                    "The quote is what gave many of them away. Look for copies first, clean afterwards.",
+                    "The quote is what gave some of them away. Look for copies first, clean afterwards.",
                 ),
                 Option(
                     "More duplicates are found, since there is less noise.",
@@ -561,12 +561,12 @@ add_quiz(
         QuizQuestion(
             "A customer writes twice; one ticket is in training, the other in the test. What does the test then measure?",
             [
-                Option("How well the model works on new customers.", False, "On this one it has seen half the answer."),
                 Option(
                     "Partly how well it remembers.",
                     True,
-                    "The nearest neighbour gained most on exactly these customers: it found their other ticket.",
+                    "The nearest neighbour gained most on exactly these customers, probably because it found their other ticket.",
                 ),
+                Option("How well the model works on new customers.", False, "On this one it has seen half the answer."),
                 Option(
                     "Nothing changes: the texts differ.", False, "They differ in words; name, machine and complaint are the same."
                 ),
@@ -596,12 +596,12 @@ add_quiz(
                     False,
                     "It found more than half of them. The rest look plausible to it.",
                 ),
+                Option("It cannot be known, so do not review.", False, "Review pays: by chance you would have met about 9."),
                 Option(
                     "No: it put wrong ones first, it did not find them all.",
                     True,
                     "A ranking saves time. To know what is left, review a random sample too.",
                 ),
-                Option("It cannot be known, so do not review.", False, "Review pays: by chance you would have met about 9."),
             ],
         ),
     ],
