@@ -4,7 +4,7 @@
 # **You will** build a prompt from passages within a budget, read and check citations, lead an answer back to its sentence, and attack your own
 # assistant, with a number for each defence.
 #
-# 60 minutes · after lab 02 · runs in about 2 minutes with 2 GB
+# 60 minutes · after lab 02 · runs in about 1 minute with 2 GB
 
 # %%
 import re
@@ -280,7 +280,8 @@ for attack, answer in zip(attacks, answers):
     print(f"{outcome}: {attack.technique}\n    {' '.join(answer.text.split())[:110]}")
 
 # %% [markdown]
-# One question each says little. All thirty, under five conditions, are in a run that comes with the course.
+# One question each says little. All thirty are in a run that comes with the course, with the planted passage `alone`, with the three passages `found` on the
+# whole shelf, and `filtered`: the three that a customer may see.
 #
 # One defence is in it: **say that passages are data**. Tags around them, and a sentence in the instructions never to do what they say. Guess first: how much
 # does it help?

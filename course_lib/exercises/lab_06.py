@@ -549,12 +549,12 @@ add_quiz(
                 Option(
                     "Second letters look new, and stay in.",
                     True,
-                    "The quote is what gave some of them away. Look for copies first, clean afterwards.",
+                    "The quote probably gave some of them away. Look for copies first, clean afterwards.",
                 ),
                 Option(
                     "More duplicates are found, since there is less noise.",
                     False,
-                    "The quote was no noise: it was the evidence.",
+                    "The quote was no noise: it was probably the evidence, for fewer right pairs were found.",
                 ),
             ],
         ),

@@ -6,7 +6,6 @@ A folder holds the weights as PEFT writes them (``adapter_model.safetensors``, `
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import tempfile
@@ -17,6 +16,7 @@ from typing import Any
 
 from ..errors import CourseError
 from ..models import LanguageModel
+from ..models.files import file_hash
 from .lora import quiet_peft, twin
 from .recipe import Run
 
@@ -46,7 +46,7 @@ def save_adapter(run: Run, folder: Path | str, about: Mapping[str, Any] | None =
             (new / CONFIG).write_text(json.dumps(config, indent=1, sort_keys=True, default=str) + "\n", encoding="utf-8")
             whole = {
                 "model": run.lm.name,
-                "weights_sha256": _sha256(new / WEIGHTS),
+                "weights_sha256": file_hash(new / WEIGHTS),
                 "recipe": asdict(run.recipe),
                 "steps": len(run.steps),
                 "seconds": round(run.seconds),
@@ -72,7 +72,7 @@ def adapter_about(name: str | Path) -> dict[str, Any]:
     folder = _folder(name)
     try:
         about = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
-        if about["weights_sha256"] != _sha256(folder / WEIGHTS):
+        if about["weights_sha256"] != file_hash(folder / WEIGHTS):
             raise ValueError("its weights do not match their hash")
     except (OSError, ValueError, KeyError, TypeError) as error:
         there = (
@@ -105,7 +105,3 @@ def load_adapter(lm: LanguageModel, name: str | Path) -> LanguageModel:
 def _folder(name: str | Path) -> Path:
     """A shipped adapter's folder by its name; any other folder by its path."""
     return SHIPPED / name if isinstance(name, str) and Path(name).name == name and (SHIPPED / name).is_dir() else Path(name)
-
-
-def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
