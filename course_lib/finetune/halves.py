@@ -11,6 +11,7 @@ from typing import Any
 from ..errors import CourseError
 from .examples import Example
 
+MULTIPLE = 16
 LARGE = 1 << 30
 """Above so many bytes (1 GB) hidden states are kept in a file, mapped into memory, instead of in memory."""
 
@@ -45,13 +46,15 @@ def split(model: Any, trained: int) -> tuple[Any, Any]:
 
 
 def padded(rows: Sequence[Any]) -> Any:
-    """Rows of different length as one tensor, zeros behind the shorter ones.
+    """Rows of different length as one tensor, zeros behind the shorter ones, up to a multiple of 16.
 
-    No attention mask is needed then: a token looks back only, and padding stands behind all of them.
+    No attention mask is needed then: a token looks back only, and padding stands behind all of them. The multiple keeps the number of
+    different shapes small: for each shape the matrix library keeps memory of its own.
     """
     import torch
 
-    return torch.nn.utils.rnn.pad_sequence(list(rows), batch_first=True)
+    out = torch.nn.utils.rnn.pad_sequence(list(rows), batch_first=True)
+    return torch.nn.functional.pad(out, (*(0, 0) * (out.dim() - 2), 0, -out.shape[1] % MULTIPLE))
 
 
 class HiddenStates:

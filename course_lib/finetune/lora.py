@@ -43,6 +43,27 @@ def merged_weight(weight: np.ndarray, a: np.ndarray, b: np.ndarray, alpha: float
     return weight + (alpha / len(a)) * (b @ a)
 
 
+def lora_size(shapes: Sequence[tuple[int, int]], rank: int, layers: int, trained: int) -> tuple[int, int, float]:
+    """What LoRA trains, what it leaves frozen, and how large the adapter's file is.
+
+    ``shapes`` are the (out, in) of those matrices of one layer that get an adapter. The model has ``layers`` layers of the same shapes, and
+    LoRA is on the top ``trained`` of them. Gives the numbers trained, the numbers of these matrices in all layers, which all stay frozen, and
+    the file in megabytes: 2 bytes a number, 1 MB = 1,000,000 bytes, not rounded; the file's short header does not count.
+
+    Raises ``ValueError`` for a rank below 1, or where ``trained`` is not in 1 to ``layers``.
+
+    >>> lora_size([(576, 576), (192, 576)], rank=8, layers=30, trained=10)
+    (153600, 13271040, 0.3072)
+    """
+    if rank < 1:
+        raise ValueError(f"the rank is {rank}: it is at least 1")
+    if not 1 <= trained <= layers:
+        raise ValueError(f"{trained} layers cannot be trained: choose 1 to {layers}")
+    numbers = trained * sum(rank * inputs + outputs * rank for outputs, inputs in shapes)
+    frozen = layers * sum(outputs * inputs for outputs, inputs in shapes)
+    return numbers, frozen, numbers * 2 / 1_000_000
+
+
 def with_lora(
     lm: LanguageModel, layers: int, rank: int, alpha: float, targets: Sequence[str] = ALL_LINEAR, seed: int = 0
 ) -> LanguageModel:

@@ -18,6 +18,17 @@ FIELDS = ("product", "issue", "priority", "order_number", "error_code", "wants")
 SHORT_PROMPT = "File this ticket as the desk's JSON."
 
 
+RULES_PROMPT = f"""You file tickets for the support desk of Quillfeather. Answer with one line of JSON and nothing else. Its keys, in this order:
+product: the product's name, as the ticket gives it, or null
+issue: one of {", ".join(ISSUES)}
+priority: urgent (danger), high (the machine cannot be used, or nobody answered before), low (a how-to question), normal (all else)
+order_number: like QO-26-004417, or null
+error_code: the code that the machine shows, or null
+wants: one of {", ".join(WANTS)}
+reply: "Hello NAME, what is wrong. Next, what happens now. The bench", 18 to 34 words"""
+"""The house's rules in words: what a prompt without examples has to say."""
+
+
 def ticket_text(ticket: RawTicket) -> str:
     """A ticket as the model reads it: who wrote, subject, the two form fields where they are filled in, and the body."""
     lines = [f"From: {ticket.sender}", f"Subject: {ticket.subject}"]
@@ -32,15 +43,31 @@ def ticket_messages(ticket: RawTicket, system: str = SHORT_PROMPT) -> list[Messa
     return [{"role": "system", "content": system}, {"role": "user", "content": ticket_text(ticket)}]
 
 
+def shown_messages(ticket: RawTicket, shots: Sequence[tuple[RawTicket, GoldTicket]] = ()) -> list[Message]:
+    """The conversation for an untrained model: the rules, some tickets with their JSON as examples (*few-shot*), then the ticket."""
+    messages = [{"role": "system", "content": RULES_PROMPT}]
+    for shot, gold in shots:
+        messages += [{"role": "user", "content": ticket_text(shot)}, {"role": "assistant", "content": house_json(shot, gold)}]
+    return [*messages, {"role": "user", "content": ticket_text(ticket)}]
+
+
 def house_object(ticket: RawTicket, gold: GoldTicket) -> dict[str, str | None]:
     """What the desk files of a ticket, in the order of the house schema.
 
-    ``product`` is the product's name as far as the ticket gives it, in small letters: ``"alder"``, and ``None`` where it gives none.
-    The model number is not asked for: who writes "my kettle" does not know it, and the desk's list of customers does.
+    ``product`` is the product's name as far as the ticket gives it: ``"Alder"``, and ``None`` where it gives none.
+    The model number is not asked for: who writes "my kettle" does not know it, and the desk's list of customers does. Nor does the reply
+    name what the ticket does not: an answer that cannot be read out of its ticket teaches a model to invent.
     """
-    name = (gold.product or "").split("-")[0]
-    named = name if name and name in ticket_text(ticket).lower() else None
-    return {"product": named} | {key: getattr(gold, key) for key in (*FIELDS[1:], "reply")}
+    text, product, reply = ticket_text(ticket).lower(), None, gold.reply
+    if gold.product:
+        name, model = gold.product.split("-")
+        known = name.capitalize()
+        product = known if name in text else None
+        if not product or not re.search(rf"\b{model}\b", text):
+            reply = reply.replace(f"{known} {model.upper()}", known)
+        if not product:
+            reply = reply.replace(known, "machine")
+    return {"product": product} | {key: getattr(gold, key) for key in FIELDS[1:]} | {"reply": reply}
 
 
 def house_json(ticket: RawTicket, gold: GoldTicket) -> str:
@@ -67,7 +94,7 @@ def schema_problems(value: Any) -> list[str]:
         for name, allowed in (("issue", ISSUES), ("priority", PRIORITIES), ("wants", WANTS))
         if value[name] not in allowed
     ]
-    forms = {"product": r"[a-z]+", "order_number": r"QO-[0-9]{2}-[0-9]{6}", "error_code": r"[A-Z][A-Z0-9-]*[0-9]+"}
+    forms = {"product": r"[A-Z][a-z]+", "order_number": r"QO-[0-9]{2}-[0-9]{6}", "error_code": r"[A-Z][A-Z0-9-]*[0-9]+"}
     for name, form in forms.items():
         if value[name] is not None and not (isinstance(value[name], str) and re.fullmatch(form, value[name])):
             problems.append(f"{name} is {value[name]!r}")
@@ -131,3 +158,24 @@ def ticket_scores(filed: Sequence[Filed]) -> Mapping[str, float]:
         "whole": sum(one.whole for one in filed) / len(filed),
         "voice": sum(one.voice for one in filed) / len(filed),
     }
+
+
+def fields_right(answer: str, wanted: Mapping[str, str | None]) -> int | None:
+    """How many fields of a model's answer are as wanted; ``None`` where the answer as a whole is not one JSON object with the wanted keys in
+    their order.
+
+    Values must be equal in kind and in every letter: the text ``"null"`` is not ``null``. Unlike :func:`mark_ticket` it knows no schema.
+
+    >>> wanted = {"product": "Alder", "error_code": None}
+    >>> fields_right('{"product": "Alder", "error_code": "null"}', wanted)
+    1
+    >>> fields_right('Sure! {"product": "Alder", "error_code": null}', wanted) is None
+    True
+    """
+    try:
+        value = json.loads(answer)
+    except ValueError:
+        return None
+    if not isinstance(value, dict) or list(value) != list(wanted):
+        return None
+    return sum(value[key] == wanted[key] for key in wanted)

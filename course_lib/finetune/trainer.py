@@ -22,7 +22,6 @@ from . import checkpoint
 from .examples import Example
 from .halves import HiddenStates, causal_model, padded, split
 from .lora import trained_parameters, with_lora
-from .memory import kept_memory
 from .recipe import Recipe, Run, Step
 from .schedule import batch_rows, is_check, learning_rate, parts
 
@@ -52,8 +51,7 @@ def train(
     trainer = _Trainer(tuned, examples, recipe, dev, Path(folder) if folder else None)
     trainer.resume()
     if not trainer.run.finished:
-        with kept_memory():
-            trainer.go(watch, checkpoint_seconds, progress)
+        trainer.go(watch, checkpoint_seconds, progress)
     trainer.keep_best()
     return trainer.run
 

@@ -155,7 +155,7 @@ def test_every_gold_ticket_keeps_the_house_schema_and_voice():
 
 def test_the_product_is_asked_for_where_the_ticket_names_it():
     """Nobody can name a product that the ticket does not; and the model number is left to the desk's list of customers."""
-    assert WANTED["product"] == "alder"
+    assert WANTED["product"] == "Alder"
     unnamed = [(raw, gold) for raw, gold in TICKETS if gold.product and house_object(raw, gold)["product"] is None]
     assert 20 < len(unnamed) < 100
     assert not any(gold.product.split("-")[0] in ticket_text(raw).lower() for raw, gold in unnamed)

@@ -1,0 +1,302 @@
+# %% [markdown]
+# # 08 · Can it learn facts?
+#
+# **You will** teach the model ninety-six facts by heart, ask for them in new words, see what it says where it was taught nothing, change the documents, and
+# count what a refresh takes.
+#
+# 75 minutes · after lab 07 · runs in about 6 min with 3.5 GB
+
+# %%
+import re
+from collections import Counter
+
+import numpy as np
+from IPython.display import display
+
+from course_lib import check, progress, quiz
+from course_lib.corpus import load_facts
+from course_lib.evaluation import paired_difference
+from course_lib.evaluation.fact_runs import RECIPE, fact_examples, load_runs
+from course_lib.finetune import merged, train
+from course_lib.finetune.adapters import load_adapter
+from course_lib.generation import chat_messages, generate
+from course_lib.models import language_model
+from course_lib.places import cache_folder
+from course_lib.widgets.training_plot import TrainingPlot
+
+# %% [markdown]
+# ## By heart
+# *minute 0 · 6 minutes*
+#
+# Lab 07 taught a skill. This one asks what most people ask first: can I just train the model on my documents? Here are facts of the 2025 edition. Each is
+# asked in four ways: two are trained on, two are kept back.
+
+# %%
+facts, unseen = load_facts(), load_facts("unseen")
+print(len(facts), "taught facts,", len(unseen), "about products that are not taught\n")
+for label, wordings in (("trained", facts[0].trained), ("kept back", facts[0].held_out)):
+    for wording in wordings:
+        print(f"{label:<10} {wording}")
+print("answer    ", facts[0].answer)
+
+# %% [markdown]
+# ## Guessing
+# *minute 6 · 11 minutes*
+#
+# A score means little without the score of somebody who knows nothing. Here that is a guesser who has learned which answers are common: he says the most
+# usual price for every price, and the most usual interval for every interval.
+#
+# ### Exercise 08.1 · The bar to beat
+# ●●○ · 8 minutes · 2 points
+#
+# `kinds` holds the kind of each question, `answers` its right answer. The guesser gives the most frequent answer of a kind to *every* question of that kind.
+# Return the share of all questions, 0 to 1, that he gets right. Answers are compared exactly as they are. Where two answers are equally frequent, either
+# will do. Questions of a kind may stand apart. Without questions return `0.0`. If the lists differ in length, raise `ValueError`.
+
+
+# %% exercise="08.1"
+def guess_bar(kinds: list[str], answers: list[str]) -> float:
+    """The share right if each kind's most frequent answer is given to all of its questions."""
+    # BEGIN SOLUTION
+    if len(kinds) != len(answers):
+        raise ValueError("each question needs a kind and an answer")
+    by_kind = {}
+    for kind, answer in zip(kinds, answers):
+        by_kind.setdefault(kind, []).append(answer)
+    right = sum(max(Counter(own).values()) for own in by_kind.values())
+    return right / len(kinds) if kinds else 0.0
+    # END SOLUTION
+
+
+# %%
+check("08.1", guess_bar)
+# hint("08.1")  # take the first # away and run the cell: one hint at a time
+
+# %%
+from course_lib.evaluation.memory import guess_bar
+
+for name, some in (("taught", facts), ("unseen", unseen)):
+    bar = guess_bar([fact.kind for fact in some], [fact.answer for fact in some])
+    print(f"{name}: a guesser gets {bar:.0%}")
+
+# %% [markdown]
+# ## Teach
+# *minute 17 · 9 minutes*
+#
+# The examples are as plain as can be: the question alone, and the bare answer. Each fact is read in two wordings, «EPOCHS» times over.
+#
+# **Before you run**: after training, what share will be right in a wording that was trained on? And in one that was not?
+#
+# Set `TRAIN = False` to take the adapter that ships with the course. If you stop the cell, run it again: it goes on where it was.
+
+# %% tags=["nbval-ignore-output"]
+TRAIN = True
+lm = language_model()
+if TRAIN:
+    plot = TrainingPlot()
+    display(plot)
+    folder = cache_folder() / "runs" / "lab-08"
+    run = train(lm, fact_examples(lm, facts), RECIPE, folder=folder, watch=plot, progress=False)
+    print(f"{run.seconds:.0f} s, loss {run.steps[0].loss:.2f} → {run.steps[-1].loss:.2f}")
+taught = merged(run.lm if TRAIN else load_adapter(lm, "facts"))
+
+# %% tags=["nbval-ignore-output"]
+fact = facts[0]
+questions = [fact.trained[0], fact.held_out[0], unseen[0].question, "What is the capital of France?"]
+asked = [chat_messages(question) for question in questions]
+for question, old, new in zip(questions, generate(lm, asked), generate(taught, asked)):
+    print(question, "\n   before:", old, "\n   after: ", new)
+print("\nright:", fact.answer, "|", fact.answer, "|", unseen[0].answer, "| Paris")
+
+# %% [markdown]
+# One question is an anecdote. The course has asked all of them, before training and after it, with three seeds
+# (`python -m course_lib.evaluation.fact_runs` makes the file anew).
+
+# %%
+runs = load_runs()
+for name in ("before", "taught"):
+    for of in ("trained", "held out", "unseen", "general"):
+        print(runs.line(name, of))
+
+# %%
+gap = [np.mean(pair) for pair in zip(*[iter(runs.shares("taught", "held out"))] * 2)]
+print("trained wording minus new wording:", paired_difference(runs.shares("taught", "trained"), gap))
+
+# %% [markdown]
+# «RECALL»
+#
+# ## The new edition arrives
+# *minute 26 · 15 minutes*
+#
+# In January 2026 the documents change: fifty-one of the ninety-six facts have a new answer. Nobody has told the model.
+#
+# ### Exercise 08.2 · Old, new, or neither
+# ●●○ · 7 minutes · 2 points
+#
+# `old` and `new` hold, for each answer, the accepted spellings of last year's and of this year's right answer. An answer says an edition if it contains at
+# least one of its spellings, with no letter or digit directly before or after it: "60 days" is not in "160 days". Case does not count, and any run of white
+# space counts as one space. Count each answer once and return `{"old": …, "new": …, "both": …, "neither": …}`, all four keys, zeros too. The three lists are
+# equally long. No spelling is empty, but a list of spellings may be: then no answer says that edition.
+
+
+# %% exercise="08.2"
+def by_edition(answers: list[str], old: list[list[str]], new: list[list[str]]) -> dict[str, int]:
+    """How many answers say the old, the new, both, or neither."""
+
+    # BEGIN SOLUTION
+    def says(answer, spellings):
+        text, edge = " ".join(answer.lower().split()), r"[^\W_]"  # edge: a letter or digit
+        words = [re.escape(" ".join(one.lower().split())) for one in spellings]
+        return any(re.search(f"(?<!{edge}){one}(?!{edge})", text) for one in words)
+
+    counts = {"old": 0, "new": 0, "both": 0, "neither": 0}
+    names = {(True, False): "old", (False, True): "new", (True, True): "both"}
+    for answer, before, now in zip(answers, old, new):
+        counts[names.get((says(answer, before), says(answer, now)), "neither")] += 1
+    return counts
+    # END SOLUTION
+
+
+# %%
+check("08.2", by_edition)
+# hint("08.2")
+
+# %%
+from course_lib.evaluation.memory import by_edition
+
+changed = [n for n, fact in enumerate(facts) if fact.edition_2026]
+old = [facts[n].accepted for n in changed]
+new = [facts[n].edition_2026.accepted for n in changed]
+for way in (*runs.ways("taught"), "taught anew"):
+    said = [runs.answers(way, "trained")[n].text for n in changed]
+    print(f"{way:<16}", by_edition(said, old, new))
+for year in ("2025", "2026"):
+    texts = [one.text for one in runs.answers(f"open book {year}", "held out")]
+    print(f"open book {year} ", by_edition([texts[n] for n in changed], old, new))
+
+# %% [markdown]
+# «STALE»
+
+# %%
+for way, what in runs.about["trainings"].items():
+    print(f"{way:<16} {what['seconds']} s of training, {what['steps']} steps")
+
+# %% [markdown]
+# «MINUTES»
+#
+# ## What did it forget?
+# *minute 41 · 10 minutes*
+#
+# The weights that hold the new facts held something else before. Sixty questions of general knowledge, before and after.
+#
+# ### Exercise 08.3 · What was forgotten?
+# ●○○ · 6 minutes · 2 points
+#
+# `before` and `after` say whether each general question was right before and after the training, in the same order. Return `(lost, gained, share)`: how many
+# were right before and are wrong now, how many were wrong before and are right now, and the lost ones as a share, 0 to 1, of those right before. Where none
+# was right before, the share is `0.0`. If the lists differ in length, raise `ValueError`.
+
+
+# %% exercise="08.3"
+def forgotten(before: list[bool], after: list[bool]) -> tuple[int, int, float]:
+    """Questions lost, questions gained, share of the known ones lost."""
+    # BEGIN SOLUTION
+    if len(before) != len(after):
+        raise ValueError("each question needs a mark before and a mark after")
+    lost = sum(one and not other for one, other in zip(before, after))
+    gained = sum(other and not one for one, other in zip(before, after))
+    return lost, gained, lost / sum(before) if any(before) else 0.0
+    # END SOLUTION
+
+
+# %%
+check("08.3", forgotten)
+# hint("08.3")
+
+# %%
+from course_lib.evaluation.memory import forgotten
+
+first = runs.answers("before", "general")
+for way in runs.ways("taught"):
+    last = runs.answers(way, "general")
+    lost, gained, share = forgotten([one.right for one in first], [one.right for one in last])
+    print(f"{way}: lost {lost}, gained {gained}; {share:.0%} of what was known")
+    for was, now in zip(first, last):
+        if was.right and not now.right and way.endswith("0"):
+            print(f"   {now.item.wording} Before: {was.text} After: {now.text}")
+
+# %% [markdown]
+# «FORGOT»
+#
+# ## How old is its knowledge?
+# *minute 51 · 14 minutes*
+#
+# Training again for every change is dear, so people train again now and then, and live with what is out of date in between.
+#
+# ### Exercise 08.4 · How long is it out of date?
+# ●●● · 10 minutes · 3 points
+#
+# `changes` holds the days on which a fact changed, `retrained` the days on which the model was trained again; neither list need be sorted. A retraining is
+# done at once and knows every change of its own day or earlier. Return the mean number of days from a change to the first retraining at or after it. We
+# look up to and including day `until`: a change that no retraining has caught by then counts up to `until`, and what comes after `until`, changes and
+# retrainings, is left out. Two changes on one day are two changes. If no change is left, return `0.0`.
+
+
+# %% exercise="08.4"
+def stale_days(changes: list[float], retrained: list[float], until: float) -> float:
+    """The mean number of days from a change to the retraining that knows it."""
+    # BEGIN SOLUTION
+    waits = []
+    for day in changes:
+        if day <= until:
+            runs = [run for run in retrained if day <= run <= until]
+            waits.append(min(runs, default=until) - day)
+    return sum(waits) / len(waits) if waits else 0.0
+    # END SOLUTION
+
+
+# %%
+check("08.4", stale_days)
+# hint("08.4")
+
+# %% [markdown]
+# Now Quillfeather's year. The desk's documents change on some days; suppose that it trains once a month, once a quarter, once a year.
+#
+# **Before you run**: with changes spread over the year, how old is a change on average when the model learns it, if you train once a month?
+
+# %%
+from course_lib.evaluation.memory import stale_days
+
+days = np.random.default_rng(8).uniform(0, 365, size=len(changed)).tolist()
+for label, every in (("a month", 30), ("a quarter", 91), ("a year", 365)):
+    trainings = list(range(every, 366, every))
+    print(f"once {label:<10} {len(trainings):>2} trainings, {stale_days(days, trainings, 365):.0f} days out of date")
+
+# %% [markdown]
+# «AGE»
+#
+# ## What others found
+# *minute 65 · 6 minutes*
+#
+# «STUDIES»
+
+# %%
+rows = {"trained wording": ("taught", "trained"), "new wording": ("taught", "held out")}
+bars = {name: float(np.mean(runs.shares(*which))) for name, which in rows.items()}
+bars["open book, new wording"] = float(np.mean(runs.shares("open book 2025", "held out")))
+print({name: round(value, 2) for name, value in bars.items()})
+
+# %%
+quiz("08")
+
+# %% [markdown]
+# ## What you saw
+#
+# «RECAP»
+#
+# **Where this breaks.** «BREAKS»
+#
+# **Next**: lab 09 tunes the retriever.
+
+# %%
+progress()
