@@ -16,13 +16,12 @@ from sklearn.linear_model import LogisticRegression
 from course_lib import check, progress, quiz
 from course_lib.evaluation import paired_difference, wilson_interval
 from course_lib.evaluation.ticket_runs import RECIPE, dev_examples, load_runs, shots
-from course_lib.finetune import merged, train
+from course_lib.finetune import merged, run_folder, train
 from course_lib.finetune.adapters import load_adapter
 from course_lib.finetune.prepare import prepared_tickets, renamed, training_examples, training_tickets
 from course_lib.finetune.tickets import RULES_PROMPT, house_object, shown_messages, ticket_messages, ticket_text
 from course_lib.generation import generate
 from course_lib.models import language_model
-from course_lib.places import cache_folder
 from course_lib.retrieval.dense import embed_texts
 from course_lib.widgets.training_plot import TrainingPlot
 
@@ -240,8 +239,9 @@ if TRAIN:
     examples = training_examples(lm, renamed(train_pairs))
     plot = TrainingPlot()
     display(plot)
-    folder = cache_folder() / "runs" / "lab-07"
-    run = train(lm, examples, RECIPE, dev_examples(lm), folder, plot, progress=False)
+    dev = dev_examples(lm)
+    folder = run_folder("lab-07", lm, examples, RECIPE, dev)
+    run = train(lm, examples, RECIPE, dev, folder, plot, progress=False)
     print(f"{run.seconds:.0f} s, loss {run.steps[0].loss:.2f} → {run.steps[-1].loss:.2f}")
 tuned = merged(run.lm if TRAIN else load_adapter(lm, "tickets"))
 

@@ -17,11 +17,10 @@ from course_lib import check, progress, quiz
 from course_lib.corpus import load_facts
 from course_lib.evaluation import paired_difference
 from course_lib.evaluation.fact_runs import RECIPE, fact_examples, load_runs
-from course_lib.finetune import merged, train
+from course_lib.finetune import merged, run_folder, train
 from course_lib.finetune.adapters import load_adapter
 from course_lib.generation import chat_messages, generate
 from course_lib.models import language_model
-from course_lib.places import cache_folder
 from course_lib.widgets.training_plot import TrainingPlot
 
 # %% [markdown]
@@ -95,8 +94,9 @@ lm = language_model()
 if TRAIN:
     plot = TrainingPlot()
     display(plot)
-    folder = cache_folder() / "runs" / "lab-08"
-    run = train(lm, fact_examples(lm, facts), RECIPE, folder=folder, watch=plot, progress=False)
+    examples = fact_examples(lm, facts)
+    folder = run_folder("lab-08", lm, examples, RECIPE)
+    run = train(lm, examples, RECIPE, folder=folder, watch=plot, progress=False)
     print(f"{run.seconds:.0f} s, loss {run.steps[0].loss:.2f} → {run.steps[-1].loss:.2f}")
 taught = merged(run.lm if TRAIN else load_adapter(lm, "facts"))
 

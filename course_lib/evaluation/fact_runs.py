@@ -22,12 +22,11 @@ from pathlib import Path
 from typing import Any
 
 from ..corpus import Fact, Probe, Question, load_facts, load_passages, load_probes
-from ..finetune import Example, Recipe, make_example, merged, train
+from ..finetune import Example, Recipe, make_example, merged, run_folder, train
 from ..finetune.adapters import load_adapter, save_adapter
 from ..generation import chat_messages, generate
 from ..models import LANGUAGE_MODEL, LanguageModel, language_model
 from ..pipeline import Assistant
-from ..places import cache_folder
 from ..retrieval.fusion import hybrid
 from . import shipped
 from .answers import is_correct
@@ -37,7 +36,7 @@ from .ticket_runs import HELPER, ship
 
 RESULTS = shipped.RESULTS / "facts.json"
 COMMAND = "python -m course_lib.evaluation.fact_runs"
-RECIPE = Recipe(layers=20, rank=16, alpha=32, epochs=8, batch_size=8, learning_rate=1e-3)
+RECIPE = Recipe(layers=20, rank=8, alpha=16, epochs=8, batch_size=4, learning_rate=1e-3)
 SEEDS = (0, 1, 2)
 MAX_NEW_TOKENS, BATCH = 24, 32
 SETS = ("trained", "held out", "unseen", "general")
@@ -107,9 +106,9 @@ def taught_adapter(
     lm: LanguageModel, recipe: Recipe = RECIPE, edition: str = "2025", progress: bool = False
 ) -> tuple[Path, dict]:
     """Teach the facts of an edition, unless that was done before; the adapter's folder, and what is known of the run."""
-    name = shipped.digest([asdict(recipe), edition, made_with()["facts"]])[:16]
-    folder = cache_folder() / "runs" / f"facts-{name}"
-    run = train(lm, fact_examples(lm, load_facts(), edition), recipe, folder=folder, progress=progress)
+    examples = fact_examples(lm, load_facts(), edition)
+    folder = run_folder("facts", lm, examples, recipe)
+    run = train(lm, examples, recipe, folder=folder, progress=progress)
     about = {"command": COMMAND, "edition": edition, "data_sha256": made_with()["facts"], **shipped.about_this_run()}
     numbers = {"seconds": round(run.seconds), "steps": len(run.steps), "tokens": run.steps[-1].tokens,
                "losses": [round(step.loss, 4) for step in run.steps]}  # fmt: skip

@@ -21,6 +21,8 @@ LABS = {
     "04": "04_evaluate",
     "05": "05_keep_it_fresh",
     "06": "06_prepare_data",
+    "07": "07_lora_on_cpu",
+    "08": "08_can_it_learn_facts",
 }
 """The labs by number, with the name of their notebook."""
 

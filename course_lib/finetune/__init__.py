@@ -1,7 +1,7 @@
 """Fine-tune the language model on a CPU: examples, LoRA, the trainer."""
 
 from .examples import Example, loss_mask, make_example
-from .lora import lora_forward, merged, merged_weight, with_lora
+from .lora import lora_forward, lora_size, merged, merged_weight, with_lora
 from .prepare import (
     across,
     best_threshold,
@@ -33,7 +33,7 @@ from .prepare import (
     training_labels,
 )
 from .recipe import Recipe, Run, Step
-from .trainer import train
+from .trainer import run_folder, train
 
 __all__ = [
     "Example",
@@ -57,6 +57,7 @@ __all__ = [
     "label_belief",
     "leaks",
     "lora_forward",
+    "lora_size",
     "loss_mask",
     "make_example",
     "mark_pairs",
@@ -67,6 +68,7 @@ __all__ = [
     "pairs_above",
     "prepared_tickets",
     "readable",
+    "run_folder",
     "repeats",
     "share_right",
     "shingles",

@@ -7,14 +7,14 @@ import random
 import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING
 
 from ..corpus.tickets import GoldTicket, RawTicket, load_gold_tickets, load_labelled_tickets, load_raw_tickets, split_of
 from ..evaluation.intervals import wilson_interval
 from ..models import LanguageModel
 from .examples import Example, make_example
-from .tickets import SHORT_PROMPT, house_json, ticket_messages, ticket_text
+from .tickets import FIELDS_WEIGH, SHORT_PROMPT, house_json, ticket_messages, ticket_text
 
 if TYPE_CHECKING:
     import numpy as np
@@ -460,7 +460,20 @@ def training_labels(prompt: Sequence[int], answer: Sequence[int], length: int, f
 
 
 def training_examples(
-    lm: LanguageModel, pairs: Sequence[tuple[RawTicket, GoldTicket]], system: str = SHORT_PROMPT
+    lm: LanguageModel,
+    pairs: Sequence[tuple[RawTicket, GoldTicket]],
+    system: str = SHORT_PROMPT,
+    fields_weigh: float = FIELDS_WEIGH,
 ) -> list[Example]:
-    """Chat-formatted examples, the desk's JSON as the answer and the loss on the answer alone."""
-    return [make_example(lm, ticket_messages(ticket, system), house_json(ticket, gold)) for ticket, gold in pairs]
+    """Chat-formatted examples, the desk's JSON as the answer and the loss on the answer alone; its fields weigh more than its reply."""
+    made = []
+    for ticket, gold in pairs:
+        answer = house_json(ticket, gold)
+        reply = answer.index('"reply"')
+        weigh = partial(_weight, reply=reply, fields=fields_weigh) if fields_weigh != 1 else None
+        made.append(make_example(lm, ticket_messages(ticket, system), answer, weigh=weigh))
+    return made
+
+
+def _weight(at: int, reply: int, fields: float) -> float:
+    return fields if at < reply else 1.0

@@ -15,6 +15,9 @@ Message = dict[str, str]
 FIELDS = ("product", "issue", "priority", "order_number", "error_code", "wants")
 """What the desk files of a ticket, in the order of the house schema; ``reply`` follows as the last key."""
 
+FIELDS_WEIGH = 5.0
+"""How much the loss of a token before the reply counts against one of the reply, which has half of the tokens and none of the fields."""
+
 SHORT_PROMPT = "File this ticket as the desk's JSON."
 
 

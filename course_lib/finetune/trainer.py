@@ -18,6 +18,7 @@ from typing import Any
 
 from ..errors import CourseError
 from ..models import LanguageModel
+from ..places import cache_folder
 from . import checkpoint
 from .examples import Example
 from .halves import HiddenStates, causal_model, padded, split
@@ -56,6 +57,17 @@ def train(
     return trainer.run
 
 
+def fingerprint(lm: LanguageModel, examples: Sequence[Example], recipe: Recipe, dev: Sequence[Example] = ()) -> str:
+    """A hash of everything that a run follows from."""
+    rows = [[example.tokens, example.mask, example.weights] for example in (*examples, *dev)]
+    return sha256(json.dumps([lm.name, asdict(recipe), len(examples), rows]).encode()).hexdigest()
+
+
+def run_folder(name: str, lm: LanguageModel, examples: Sequence[Example], recipe: Recipe, dev: Sequence[Example] = ()) -> Path:
+    """A folder in the course's cache for the checkpoints of a run: another one for other data or another recipe."""
+    return cache_folder() / "runs" / f"{name}-{fingerprint(lm, examples, recipe, dev)[:12]}"
+
+
 class _Trainer:
     """The state of a run, and what changes it."""
 
@@ -79,13 +91,7 @@ class _Trainer:
         self.best: dict[str, Any] | None = None
         self.states: HiddenStates | None = None
         self.whole = True
-        everything = [
-            lm.name,
-            asdict(recipe),
-            self.count,
-            [[example.tokens, example.mask] for example in self.examples],
-        ]
-        self.fingerprint = sha256(json.dumps(everything).encode()).hexdigest()
+        self.fingerprint = fingerprint(lm, examples, recipe, dev)
 
     def go(self, watch: Callable[[Run], None] | None, checkpoint_seconds: float, progress: bool) -> None:
         """Make the steps that are left."""
@@ -151,16 +157,16 @@ class _Trainer:
         return loss, rate
 
     def gradients(self, rows: Sequence[int]) -> float:
-        """Add the gradients of the mean loss over the trained tokens of some examples; that loss, in nats a token."""
-        trained, total = sum(self.examples[row].trained for row in rows), 0.0
+        """Add the gradients of the mean loss over the trained tokens of some examples, by their weights; that loss, in nats a token."""
+        counted, total = sum(sum(self.examples[row].counted) for row in rows), 0.0
         for part in parts(rows, self.lengths, self.recipe.tokens_at_once):
-            loss = self.summed_loss(part) / trained
+            loss = self.summed_loss(part) / counted
             loss.backward()
             total += float(loss.detach())
         return total
 
     def summed_loss(self, rows: Sequence[int]) -> Any:
-        """The loss of some examples, summed over their trained tokens: logits are made only where the next token is trained on."""
+        """The loss of some examples, summed over their trained tokens by weight: logits are made only where the next token is trained on."""
         import torch
 
         if self.states is None:
@@ -170,10 +176,11 @@ class _Trainer:
         out = self.top(inputs_embeds=padded([self.states[row] for row in rows]), use_cache=False).last_hidden_state
         where = padded([torch.tensor([*one.mask[1:], False]) for one in some])
         wanted = torch.tensor([token for one in some for token, on in zip(one.tokens, one.mask, strict=True) if on])
-        return torch.nn.functional.cross_entropy(self.head(out[where]), wanted, reduction="sum")
+        counted = torch.tensor([weight for one in some for weight in one.counted])
+        return torch.nn.functional.cross_entropy(self.head(out[where]), wanted, reduction="none") @ counted
 
     def dev_loss(self) -> float | None:
-        """The loss per trained token on the dev examples; ``None`` without any."""
+        """The loss per trained token, by weight, on the dev examples; ``None`` without any."""
         import torch
 
         rows = sorted(range(self.count, len(self.examples)), key=lambda row: self.lengths[row])
@@ -181,7 +188,7 @@ class _Trainer:
             return None
         with torch.no_grad():
             total = sum(float(self.summed_loss(part)) for part in parts(rows, self.lengths, self.recipe.tokens_at_once))
-        return total / sum(self.examples[row].trained for row in rows)
+        return total / sum(sum(self.examples[row].counted) for row in rows)
 
     def judge(self) -> None:
         """Keep a copy of the adapter if its dev loss is the best one yet; stop where it has not been for too long."""

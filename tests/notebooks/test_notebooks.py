@@ -64,7 +64,7 @@ def run_nbval(notebook: Path, tmp_path: Path, *options: str) -> tuple[subprocess
         capture_output=True,
         text=True,
         cwd=notebook.parent,
-        timeout=600,
+        timeout=1500,
         stdin=subprocess.DEVNULL,
     )
     print(done.stdout[-6000:], done.stderr[-2000:])
