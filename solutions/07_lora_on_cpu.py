@@ -65,7 +65,7 @@ lm = language_model()
 ticket, gold = exam_pairs[0]
 print(RULES_PROMPT, "\n")
 conversations = [shown_messages(ticket), shown_messages(ticket, shots())]
-for name, text in zip(("rules:", "rules, 3 shown:"), generate(lm, conversations, max_new_tokens=130)):
+for name, text in zip(("rules:", "rules, 5 shown:"), generate(lm, conversations, max_new_tokens=130)):
     print(name, text, "\n")
 print("wanted:", house_object(ticket, gold))
 
@@ -106,7 +106,7 @@ check("07.1", fields_right)
 
 # %%
 runs = load_runs()
-for name in ("short prompt", "rules", "rules, 3 shown"):
+for name in ("short prompt", "rules", "rules, 5 shown"):
     print(runs.line(name))
 
 # %% [markdown]
@@ -259,10 +259,10 @@ for (ticket, gold), old, new in zip(some, generate(lm, messages, 40), generate(t
     print("wanted:", json.dumps(house_object(ticket, gold), ensure_ascii=False), "\n")
 
 # %%
-for name in ("rules, 3 shown", "trained", "names kept"):
+for name in ("rules, 5 shown", "trained", "names kept"):
     print(runs.line(name))
 for mark in ("valid", "fields", "whole", "voice"):
-    gain = paired_difference(runs.shares("trained", mark), runs.shares("rules, 3 shown", mark))
+    gain = paired_difference(runs.shares("trained", mark), runs.shares("rules, 5 shown", mark))
     print(f"{mark:<7} trained minus shown: {gain}")
 
 # %% [markdown]
@@ -278,7 +278,7 @@ for field in ("issue", "priority", "wants", "product", "order_number", "error_co
 # «FIELDS»
 
 # %%
-for name in ("rules, 3 shown", "trained"):
+for name in ("rules, 5 shown", "trained"):
     tokens_in, tokens_out, ms = runs.cost(name)
     print(f"{name:<15} {tokens_in:.0f} tokens in, {tokens_out:.0f} out")
 

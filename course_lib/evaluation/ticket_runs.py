@@ -5,7 +5,7 @@ result file and the adapter that ships with the course. A run that is stopped go
 reads the file computes the marks.
 
 ``rules``          the untouched model, told the house's rules
-``rules, 3 shown`` the same, with three tickets and their JSON as examples
+``rules, 5 shown`` the same, with five tickets and their JSON as examples
 ``short prompt``   the untouched model with the short prompt of the trained one: what training starts from
 ``trained``        LoRA by :data:`RECIPE`, three seeds, the short prompt
 
@@ -42,7 +42,7 @@ RESULTS = shipped.RESULTS / "tickets.json"
 COMMAND = "python -m course_lib.evaluation.ticket_runs"
 RECIPE = Recipe(layers=20, rank=8, alpha=16, epochs=1, batch_size=2, learning_rate=2e-3, dev_checks=2)
 SEEDS = (0, 1, 2)
-SHOTS = ("T-60158", "T-60111", "T-60004")
+SHOTS = ("T-60158", "T-60111", "T-60004", "T-60222", "T-60128")
 DEV = 16
 MARKS = ("valid", "fields", "whole", "voice")
 MAX_NEW_TOKENS, BATCH = 130, 37
@@ -91,7 +91,7 @@ def ways() -> list[Way]:
     again = [Way(f"{all_tickets // 4} tickets, 4 times", replace(RECIPE, epochs=4), all_tickets // 4)]
     ranks = [Way(f"rank {rank}", replace(RECIPE, rank=rank, alpha=2.0 * rank), all_tickets) for rank in (1,)]
     names = [Way("names kept", RECIPE, all_tickets, renamed=False)]
-    return [Way("rules"), Way("rules, 3 shown"), Way("short prompt"), *trained, *names, *sizes, *again, *ranks]
+    return [Way("rules"), Way("rules, 5 shown"), Way("short prompt"), *trained, *names, *sizes, *again, *ranks]
 
 
 def dev_examples(lm: LanguageModel) -> list[Any]:

@@ -22,7 +22,7 @@ SHORT_PROMPT = "File this ticket as the desk's JSON."
 
 
 RULES_PROMPT = f"""You file tickets for the support desk of Quillfeather. Answer with one line of JSON and nothing else. Its keys, in this order:
-product: the product's name, as the ticket gives it, or null
+product: the product's name without its model number, or null where the ticket does not name it
 issue: one of {", ".join(ISSUES)}
 priority: urgent (danger), high (the machine cannot be used, or nobody answered before), low (a how-to question), normal (all else)
 order_number: like QO-26-004417, or null
