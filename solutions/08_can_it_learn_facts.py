@@ -4,7 +4,7 @@
 # **You will** teach the model ninety-six facts by heart, ask for them in new words, see what it says where it was taught nothing, change the documents, and
 # count what a refresh takes.
 #
-# 75 minutes · after lab 07 · runs in about 6 min with 3.5 GB
+# 71 minutes · after lab 07 · runs in about 6 min with 3.5 GB
 
 # %%
 import re

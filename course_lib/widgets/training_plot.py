@@ -9,7 +9,7 @@ from ..finetune.recipe import Run
 from .safe_html import INK, PAPER, card, escaped
 
 WIDTH, HEIGHT, LEFT, BOTTOM, TOP = 560, 210, 44, 34, 14
-TRAIN, DEV, DASHES = "#0072B2", "#B34700", "stroke-dasharray='5 4'"
+TRAIN, PALE, DEV, DASHES = "#0072B2", "#A9CCE3", "#B34700", "stroke-dasharray='5 4'"
 
 
 class TrainingPlot:
@@ -60,11 +60,21 @@ def told(run: Run) -> str:
     return " · ".join(parts)
 
 
+def running_mean(values: Sequence[float], width: int = 10) -> list[float]:
+    """For each value the mean of it and of those before it, ``width`` at most: what a batch of two tickets makes noisy, gets readable.
+
+    >>> running_mean([4.0, 2.0, 0.0], width=2)
+    [4.0, 3.0, 1.0]
+    """
+    return [sum(values[max(0, end - width) : end]) / min(end, width) for end in range(1, len(values) + 1)]
+
+
 def render(run: Run) -> str:
     """The curve and the sentence below it, as HTML."""
     losses = [step.loss for step in run.steps] + run.dev_losses
     top = max([1.0, *losses]) * 1.05
     train = [(step.number, step.loss) for step in run.steps]
+    smooth = list(zip((number for number, _ in train), running_mean([step.loss for step in run.steps]), strict=True))
     dev = [(step.number, step.dev_loss) for step in run.steps if step.dev_loss is not None]
     across, up = (WIDTH - LEFT - 10) / max(1, run.total), (HEIGHT - BOTTOM - TOP) / top
 
@@ -85,13 +95,13 @@ def render(run: Run) -> str:
     )
     names = (
         f"<text x='{LEFT}' y='{HEIGHT - 6}' font-size='11' fill='{INK}'>steps, 0 to {run.total}; loss in nats a token: </text>"
-        f"<text x='{LEFT + 240}' y='{HEIGHT - 6}' font-size='11' fill='{TRAIN}'>— training</text>"
-        f"<text x='{LEFT + 310}' y='{HEIGHT - 6}' font-size='11' fill='{DEV}'>- ● - dev, not trained on</text>"
+        f"<text x='{LEFT + 240}' y='{HEIGHT - 6}' font-size='11' fill='{TRAIN}'>— training, mean of 10</text>"
+        f"<text x='{LEFT + 380}' y='{HEIGHT - 6}' font-size='11' fill='{DEV}'>- ● - dev, not trained on</text>"
     )
     words = escaped(told(run))
     picture = (
         f"<svg role='img' aria-label='Loss by step: {words}' viewBox='0 0 {WIDTH} {HEIGHT}' style='max-width:100%;background:{PAPER}'"
-        f" width='{WIDTH}' height='{HEIGHT}'>{marks}{line(train, TRAIN)}{line(dev, DEV, DASHES)}{dots}{names}</svg>"
+        f" width='{WIDTH}' height='{HEIGHT}'>{marks}{line(train, PALE)}{line(smooth, TRAIN)}{line(dev, DEV, DASHES)}{dots}{names}</svg>"
     )
     return card(f"{picture}<p role='status' style='margin:.3em 0 0'>{words}</p>")
 
