@@ -85,13 +85,17 @@ class Filing:
 
 def ways() -> list[Way]:
     """Every way, in the order of the result file."""
-    all_tickets = len(training_tickets())
-    trained = [Way("trained", replace(RECIPE, seed=seed), all_tickets) for seed in SEEDS]
-    sizes = [Way(f"{n} tickets, once", RECIPE, n) for n in (all_tickets // 4, all_tickets // 2)]
-    again = [Way(f"{all_tickets // 4} tickets, 4 times", replace(RECIPE, epochs=4), all_tickets // 4)]
-    ranks = [Way(f"rank {rank}", replace(RECIPE, rank=rank, alpha=2.0 * rank), all_tickets) for rank in (1,)]
-    names = [Way("names kept", RECIPE, all_tickets, renamed=False)]
-    return [Way("rules"), Way("rules, 5 shown"), Way("short prompt"), *trained, *names, *sizes, *again, *ranks]
+    whole = len(training_tickets())
+    return [
+        *(Way("trained", replace(RECIPE, seed=seed), whole) for seed in SEEDS),
+        Way("rules, 5 shown"),
+        Way("rules"),
+        Way("short prompt"),
+        *(Way(f"{part} tickets, once", RECIPE, part) for part in (whole // 2, whole // 4)),
+        Way("names kept", RECIPE, whole, renamed=False),
+        Way(f"{whole // 4} tickets, 4 times", replace(RECIPE, epochs=4), whole // 4),
+        Way("rank 1", replace(RECIPE, rank=1, alpha=2.0), whole),
+    ]
 
 
 def dev_examples(lm: LanguageModel) -> list[Any]:
