@@ -102,7 +102,8 @@ taught = merged(run.lm if TRAIN else load_adapter(lm, "facts"))
 
 # %% tags=["nbval-ignore-output"]
 fact = facts[0]
-questions = [fact.trained[0], fact.held_out[0], unseen[0].question, "What is the capital of France?"]
+questions = [fact.trained[0], fact.held_out[0], unseen[0].question]
+questions.append("What is the capital of France?")
 asked = [chat_messages(question) for question in questions]
 for question, old, new in zip(questions, generate(lm, asked), generate(taught, asked)):
     print(question, "\n   before:", old, "\n   after: ", new)
@@ -119,8 +120,9 @@ for name in ("before", "taught"):
         print(runs.line(name, of))
 
 # %%
-gap = [np.mean(pair) for pair in zip(*[iter(runs.shares("taught", "held out"))] * 2)]
-print("trained wording minus new wording:", paired_difference(runs.shares("taught", "trained"), gap))
+new_wording = [np.mean(pair) for pair in zip(*[iter(runs.shares("taught", "held out"))] * 2)]
+trained = runs.shares("taught", "trained")
+print("trained wording minus new wording:", paired_difference(trained, new_wording))
 
 # %% [markdown]
 # In a wording that it was trained on it knows nearly everything. Ask the same in other words and four of five answers are gone: it has learned strings,
@@ -180,8 +182,8 @@ for year in ("2025", "2026"):
 # The model says what it was taught: the old answer, for nearly every fact that changed, in the same few words as before. Nothing in such an answer shows
 # its age. `taught anew` was trained from the start on the documents of 2026; now the old answers are gone.
 #
-# The open book has no memory of 2025: its shelf was exchanged. But see how often it says *neither*. The passages are there, and the untrained reader
-# does not get the answer out of them, as in lab 04. A change is no problem for it; reading is. Lab 10 works on that.
+# The open book has no memory of 2025: its shelf was exchanged. But it says *neither* nearly always. The untrained reader does not get the answer out of its
+# passages, as in lab 04, and these questions are put in unusual words. A change is no problem for it; reading is. Lab 10 works on that.
 
 # %%
 for way, what in runs.about["trainings"].items():
@@ -278,7 +280,8 @@ from course_lib.evaluation.memory import stale_days
 days = np.random.default_rng(8).uniform(0, 365, size=len(changed)).tolist()
 for label, every in (("a month", 30), ("a quarter", 91), ("a year", 365)):
     trainings = list(range(every, 366, every))
-    print(f"once {label:<10} {len(trainings):>2} trainings, {stale_days(days, trainings, 365):.0f} days out of date")
+    age = stale_days(days, trainings, 365)
+    print(f"once {label:<10} {len(trainings):>2} trainings, {age:.0f} days out of date")
 
 # %% [markdown]
 # Half the time between two trainings, about. So the question for your own documents is: how long may an answer be wrong? If the answer is *days*, train
@@ -295,13 +298,15 @@ for label, every in (("a month", 30), ("a quarter", 91), ("a year", 365)):
 # - **Zhang and others** (2024, arXiv 2403.10131: RAFT) found that a model fine-tuned on a field reads passages better when it was trained with passages:
 #   that is lab 10.
 #
-# The values cannot be compared with ours, the order can: what is read beats what is remembered, wherever the reader can read.
+# In these studies retrieval won where the answer was news. On our ninety-six facts, asked in new words, it did not: our reader, untrained, is too weak to use
+# what it is shown. Print both.
 
 # %%
 rows = {"trained wording": ("taught", "trained"), "new wording": ("taught", "held out")}
 bars = {name: float(np.mean(runs.shares(*which))) for name, which in rows.items()}
 bars["open book, new wording"] = float(np.mean(runs.shares("open book 2025", "held out")))
-print({name: round(value, 2) for name, value in bars.items()})
+for name, share in bars.items():
+    print(f"{name:<23} {share:.2f}")
 
 # %%
 quiz("08")
@@ -311,7 +316,8 @@ quiz("08")
 #
 # «RECAP»
 #
-# **Where this breaks.** «BREAKS»
+# **Where this breaks.** Ninety-six facts, one small model, one recipe. More wordings for each fact, or general examples mixed in, would change the numbers, and each
+# takes time. And the open book was read here by a model that has not learned to read.
 #
 # **Next**: lab 09 tunes the retriever.
 

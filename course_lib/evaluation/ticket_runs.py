@@ -4,13 +4,8 @@
 result file and the adapter that ships with the course. A run that is stopped goes on where it was. Only answers are stored: whoever
 reads the file computes the marks.
 
-``rules``          the untouched model, told the house's rules
-``rules, 5 shown`` the same, with five tickets and their JSON as examples
-``short prompt``   the untouched model with the short prompt of the trained one: what training starts from
-``trained``        LoRA by :data:`RECIPE`, three seeds, the short prompt
-
-The other ways change one thing of the recipe, with one seed: whether each ticket's product gets an invented name, how many tickets,
-how often each is read, the rank.
+``rules, 5 shown`` the untouched model, told the house's rules and shown five tickets with their JSON
+``trained``        LoRA by :data:`RECIPE`, three seeds, a prompt of eight words
 """
 
 from __future__ import annotations
@@ -85,17 +80,8 @@ class Filing:
 
 def ways() -> list[Way]:
     """Every way, in the order of the result file."""
-    whole = len(training_tickets())
-    return [
-        *(Way("trained", replace(RECIPE, seed=seed), whole) for seed in SEEDS),
-        Way("rules, 5 shown"),
-        Way("rules"),
-        Way("short prompt"),
-        *(Way(f"{part} tickets, once", RECIPE, part) for part in (whole // 2, whole // 4)),
-        Way("names kept", RECIPE, whole, renamed=False),
-        Way(f"{whole // 4} tickets, 4 times", replace(RECIPE, epochs=4), whole // 4),
-        Way("rank 1", replace(RECIPE, rank=1, alpha=2.0), whole),
-    ]
+    trained = [Way("trained", replace(RECIPE, seed=seed), len(training_tickets())) for seed in SEEDS]
+    return [*trained, Way("rules, 5 shown")]
 
 
 def dev_examples(lm: LanguageModel) -> list[Any]:
@@ -138,9 +124,7 @@ def file_all(lm: LanguageModel, way: Way, progress: bool = False) -> dict[str, A
 
 
 def _messages(way: Way, ticket: RawTicket) -> list[dict[str, str]]:
-    if way.recipe or way.name == "short prompt":
-        return ticket_messages(ticket)
-    return shown_messages(ticket, shots() if "shown" in way.name else [])
+    return ticket_messages(ticket) if way.recipe else shown_messages(ticket, shots())
 
 
 def _row(one: Generated) -> dict[str, Any]:
@@ -253,7 +237,7 @@ def load_runs(path: Path = RESULTS) -> TicketRuns:
 
     Raises :class:`CourseError <course_lib.errors.CourseError>` where the file is missing, damaged, or was made with something else.
 
-    >>> len(load_runs().filings["rules"])
+    >>> len(load_runs().filings["rules, 5 shown"])
     111
     """
     rows, about = shipped.read_rows(path, made_with(), COMMAND)
