@@ -235,7 +235,7 @@ for way in runs.ways("taught"):
             print(f"   {now.item.wording} Before: {was.text} After: {now.text}")
 
 # %% [markdown]
-# Half of what it knew, or more, for ninety-six facts. This is **catastrophic forgetting**: nothing in the training asked the model to stay as it was. A
+# More than half of what it knew, for ninety-six facts. This is **catastrophic forgetting**: nothing in the training asked the model to stay as it was. A
 # smaller learning rate, fewer passes, or general examples mixed in cost less; each teaches less, too, or takes longer.
 #
 # ## How old is its knowledge?
@@ -314,7 +314,11 @@ quiz("08")
 # %% [markdown]
 # ## What you saw
 #
-# «RECAP»
+# - A trained wording: 98 % right. The same question in new words: 18 %; a guesser gets 9 %. Products that were not taught: 0 %.
+# - When 51 facts changed, three seeds gave 48, 50 and 49 old answers. A refresh is a whole training, 240 s here.
+# - Trained once a month, a change waits 15 days on average; once a year, 202.
+# - General questions: 60 % right before, 27 % after.
+# - The open book is not stale, but with an untrained reader only 0.01 of the same questions was right.
 #
 # **Where this breaks.** Ninety-six facts, one small model, one recipe. More wordings for each fact, or general examples mixed in, would change the numbers, and each
 # takes time. And the open book was read here by a model that has not learned to read.
