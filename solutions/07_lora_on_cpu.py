@@ -234,8 +234,9 @@ print(f"trained {numbers:,}, frozen {frozen:,}; file {megabytes:.1f} MB")
 # step, a score for each of 49,152 tokens, is made only **where the loss mask is on**. And a batch holds tickets **of like length**, so little of it is
 # padding. `course_lib/finetune/trainer.py` is short enough to read.
 #
-# One more thing is in the data. `renamed` gives every ticket an invented product name, in the letter and in its JSON. Otherwise it sees the same
-# twelve names over and over, and may recite one of them instead of copying what the letter says.
+# Two more things are in the data. `renamed` gives every ticket an invented product name, in the letter and in its JSON: otherwise the model sees the same
+# twelve names over and over, and may recite one of them instead of copying what the letter says. And `training_examples` lets a token of a field count five
+# times as much as one of the reply: the reply has half of the tokens, but the fields are what a program reads.
 #
 # **Before you run**: the loss is in nats per token. Where will it start, and where will it end? Set `TRAIN = False` to take the adapter that ships with the
 # course instead. If you stop the cell, run it again: it goes on where it was.
