@@ -353,5 +353,5 @@ quiz("07")
 #
 # **Next**: lab 08 puts facts into the weights, and then the facts change.
 
-# %%
+# %% tags=["nbval-ignore-output"]
 progress()
