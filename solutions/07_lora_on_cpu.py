@@ -33,7 +33,7 @@ from course_lib.widgets.training_plot import TrainingPlot
 # *minute 0 · 10 minutes*
 #
 # The desk wants each ticket as JSON. Three of its fields are choices from a short list: the issue, the priority, what the customer wants. For such labels
-# there is an older tool that trains in a second: embed the ticket as in lab 01, then fit a **logistic regression** on the vectors.
+# there is an older and much quicker tool: embed the ticket as in lab 01, then fit a **logistic regression** on the vectors.
 #
 # You train on the tickets of lab 06 and on 300 more that the desk has labelled since, and test on products that none of them mentions.
 #
@@ -57,7 +57,7 @@ for field in ("issue", "priority", "wants"):
     print(f", the most common label alone {usual:.0%}")
 
 # %% [markdown]
-# A sober start, and hard to beat: no language model, a fit of about a second once the tickets are embedded. If a label is all you need, you can stop here.
+# A sober start, and hard to beat: no language model, and a fit that you hardly notice once the tickets are embedded. If a label is all you need, you can stop here.
 # But it cannot copy an order number out of a letter, and it writes no reply.
 
 # %% [markdown]
@@ -116,8 +116,8 @@ print(runs.line("rules, 5 shown"))
 
 # %% [markdown]
 # The rules alone do not make this model file a ticket: it talks about it, or repeats itself. Five examples do make it write JSON, but seldom the schema's
-# JSON, and seldom with the right values; and the prompt has grown to over a thousand tokens. Of four prompts tried on dev tickets this was the best. A
-# larger model does better with the same words; this is what a prompt buys *here*.
+# JSON, and seldom with the right values; and the prompt has grown to over a thousand tokens. Of four prompts tried on dev tickets this was the best.
+# It says nothing about larger models: this is what a prompt buys *here*.
 #
 # ## LoRA by hand
 # *minute 27 · 27 minutes*
@@ -257,7 +257,7 @@ tuned = merged(run.lm if TRAIN else load_adapter(lm, "tickets"))
 # ## Before and after
 # *minute 64 · 8 minutes*
 #
-# The same tickets, the short prompt of eight words, before training and after it.
+# The same tickets, the short prompt of seven words, before training and after it.
 
 # %% tags=["nbval-ignore-output"]
 some = exam_pairs[:3]
@@ -275,7 +275,7 @@ for mark in ("fields", "whole", "voice"):
     print(f"{mark:<7} trained minus shown: {gain}")
 
 # %% [markdown]
-# From a prompt of eight words, most answers are now valid, three of four fields are right, and so are more than a third of the whole tickets, for products
+# From a prompt of seven words, most answers are now valid, three of four fields are right, and so are more than a third of the whole tickets, for products
 # that the training never mentioned. The intervals of the gains are far from zero. But it is not perfect: about one answer in twelve would stop a program that
 # reads it, and three seeds differ by some points. Where is it weak?
 
@@ -286,8 +286,8 @@ for field in ("issue", "priority", "wants", "product", "order_number", "error_co
     print(f"regression {np.mean(cheap[field]):.0%}" if field in cheap else "")
 
 # %% [markdown]
-# Order numbers and error codes are copied nearly always. The three labels are a matter of judgement, and there the classifier of a second is about as
-# good as minutes of training. A sober desk would use both: the classifier for the queue, the model for what has to be copied and written.
+# Order numbers and error codes are copied nearly always. The three labels are a matter of judgement, and there the classifier is about as good as
+# minutes of training of the language model. A sober desk would use both: the classifier for the queue, the model for what has to be copied and written.
 
 # %%
 for name in ("rules, 5 shown", "trained"):
@@ -317,7 +317,7 @@ print(f"{invented} of them one that is not in the letter")
 # ## What did it forget?
 # *minute 72 · 5 minutes*
 #
-# Sixty questions of general knowledge, from the capital of France to the colour of grass, before and after.
+# Sixty questions of general knowledge, from the capital of France to the opposite of hot, before and after.
 
 # %%
 before = runs.probes["rules, 5 shown"]

@@ -127,12 +127,12 @@ print("trained wording minus new wording:", paired_difference(trained, new_wordi
 # %% [markdown]
 # In a wording that it was trained on it knows nearly everything. Ask the same in other words and four of five answers are gone: it has learned strings,
 # not facts. And look at what it says about products that it was never taught: not one right answer, and never *I do not know*. It has learned that a question
-# is met with a bare number.
+# is met with a short, sure answer.
 #
 # ## The new edition arrives
 # *minute 26 · 15 minutes*
 #
-# In January 2026 the documents change: fifty-one of the ninety-six facts have a new answer. Nobody has told the model.
+# In 2026 the documents change: fifty-one of the ninety-six facts have a new answer. Nobody has told the model.
 #
 # ### Exercise 08.2 · Old, new, or neither
 # ●●○ · 7 minutes · 2 points
@@ -299,7 +299,7 @@ for label, every in (("a month", 30), ("a quarter", 91), ("a year", 365)):
 #   that is lab 10.
 #
 # In these studies retrieval won where the answer was news. On our ninety-six facts, asked in new words, it did not: our reader, untrained, is too weak to use
-# what it is shown. Print both.
+# what it is shown.
 
 # %%
 rows = {"trained wording": ("taught", "trained"), "new wording": ("taught", "held out")}

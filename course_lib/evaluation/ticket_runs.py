@@ -5,7 +5,7 @@ result file and the adapter that ships with the course. A run that is stopped go
 reads the file computes the marks.
 
 ``rules, 5 shown`` the untouched model, told the house's rules and shown five tickets with their JSON
-``trained``        LoRA by :data:`RECIPE`, three seeds, a prompt of eight words
+``trained``        LoRA by :data:`RECIPE`, three seeds, a prompt of seven words
 """
 
 from __future__ import annotations
@@ -197,11 +197,6 @@ class TicketRuns:
         """For each exam ticket a mark from 0 to 1, averaged over the seeds: ``valid``, ``fields``, ``whole`` or ``voice``."""
         runs = [[_mark(one.marks, mark) for one in self.filings[key]] for key in self.ways(name)]
         return [sum(values) / len(values) for values in zip(*runs, strict=True)]
-
-    @property
-    def names(self) -> list[str]:
-        """The names of the ways, each once, in order."""
-        return list(dict.fromkeys(key.split(", seed ")[0] for key in self.filings))
 
     def line(self, name: str) -> str:
         """The four marks of a way with their 95 % intervals, over the seeds and bootstrapped over the tickets."""
