@@ -250,6 +250,7 @@ if TRAIN:
     dev = dev_examples(lm)
     folder = run_folder("lab-07", lm, examples, RECIPE, dev)
     run = train(lm, examples, RECIPE, dev, folder, plot, progress=False)
+    plot(run)  # a run that was finished before makes no more steps to draw
     print(f"{run.seconds:.0f} s, loss {run.steps[0].loss:.2f} → {run.steps[-1].loss:.2f}")
 tuned = merged(run.lm if TRAIN else load_adapter(lm, "tickets"))
 

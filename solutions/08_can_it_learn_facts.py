@@ -31,7 +31,7 @@ from course_lib.widgets.training_plot import TrainingPlot
 # asked in four ways: two are trained on, two are kept back.
 
 # %%
-facts, unseen = load_facts(), load_facts("unseen")
+lm, facts, unseen = language_model(), load_facts(), load_facts("unseen")
 print(len(facts), "taught facts,", len(unseen), "about products that are not taught\n")
 for label, wordings in (("trained", facts[0].trained), ("kept back", facts[0].held_out)):
     for wording in wordings:
@@ -90,13 +90,13 @@ for name, some in (("taught", facts), ("unseen", unseen)):
 
 # %% tags=["nbval-ignore-output"]
 TRAIN = True
-lm = language_model()
 if TRAIN:
     plot = TrainingPlot()
     display(plot)
     examples = fact_examples(lm, facts)
     folder = run_folder("lab-08", lm, examples, RECIPE)
     run = train(lm, examples, RECIPE, folder=folder, watch=plot, progress=False)
+    plot(run)  # a run that was finished before makes no more steps to draw
     print(f"{run.seconds:.0f} s, loss {run.steps[0].loss:.2f} → {run.steps[-1].loss:.2f}")
 taught = merged(run.lm if TRAIN else load_adapter(lm, "facts"))
 
