@@ -1,4 +1,4 @@
-"""The command line: ``course lab``, ``doctor``, ``check``, ``progress``, ``solution``, ``reset``, ``db``, ``prepare``, ``build``.
+"""The command line: ``course lab``, ``doctor``, ``check``, ``progress``, ``solution``, ``reset``, ``db``, ``prepare``, ``build``, ``book``.
 
 Commands import what they need when they run, so that ``course --help`` answers at once.
 """
@@ -409,6 +409,77 @@ def status() -> None:
     from . import database
 
     raise typer.Exit(0 if database.status(say) else 3)
+
+
+# --- the book -------------------------------------------------------------------------------------------------------
+
+book = typer.Typer(
+    help="The Jupyter Book: build, open, check, print. For authors, in a clone of the course.",
+    no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.add_typer(book, name="book")
+
+
+@book.command("build")
+def book_build() -> None:
+    """Make the pages from the executed solutions. Warnings count as errors."""
+    from .book.build import build as build_book
+
+    say(f"The book begins at {build_book(say)}")
+
+
+@book.command("open")
+def book_open() -> None:
+    """Open the book in your browser; build it first where it is not there."""
+    import webbrowser
+
+    from .book.build import book_folder, html_folder
+    from .book.build import build as build_book
+
+    first = html_folder(book_folder()) / "index.html"
+    if not first.exists():
+        build_book(say)
+    if not webbrowser.open(first.as_uri()):
+        raise CourseError("No browser could be opened.", f"open this file in one: {first}")
+    say(str(first))
+
+
+@book.command("check")
+def book_check() -> None:
+    """Look over the built pages: links, pictures, and in Chromium every request and the rules of axe-core."""
+    from .book.browser import visit_all
+    from .book.build import AXE, book_folder, built
+    from .book.check import check_pages
+
+    html = built()
+    problems = check_pages(html, book_folder() / "_build" / "source")
+    for dark in (False, True):
+        for one in visit_all(html, (book_folder() / AXE).read_text(encoding="utf-8"), dark):
+            problems += [f"{one.page} ({one.how}): {what}" for what in (*one.outside, *one.errors, *one.violations)]
+    for problem in problems:
+        say(problem)
+    say(f"{len(problems)} faults." if problems else "No fault found.")
+    raise typer.Exit(1 if problems else 0)
+
+
+@book.command("pdf")
+def book_pdf(target: Annotated[Path, typer.Argument(help="The file to write.")] = Path("open-book-closed-book.pdf")) -> None:
+    """Print the built book into one PDF, with Chromium."""
+    from .book.browser import pdf
+    from .book.build import book_folder, built
+    from .book.check import expected_pages
+
+    pages = pdf(built(), target, expected_pages(book_folder() / "_build" / "source"))
+    say(f"{pages} pages in {target.resolve()}")
+
+
+@book.command("results")
+def book_results() -> None:
+    """Print the page of measured results, computed from the result files that ship with the course."""
+    from .book.results import page
+
+    print(page(), end="")
 
 
 # --- the rest -------------------------------------------------------------------------------------------------------

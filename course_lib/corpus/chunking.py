@@ -146,7 +146,7 @@ def section_spans(text: str) -> list[tuple[Span, str]]:
     return sections
 
 
-def _blocks(text: str, start: int, end: int) -> list[Span]:
+def blocks(text: str, start: int, end: int) -> list[Span]:
     """Paragraphs, list items and table rows between two offsets: the pieces that a passage must not cut."""
     spans, at = [], start
     for match in re.finditer(r"\n\s*\n|\n(?=\s*(?:[-*|]|\d+\. ))|\Z", text[start:end]):
@@ -168,7 +168,7 @@ def heading_chunks(text: str, max_words: int = PASSAGE_WORDS) -> list[Span]:
     for (start, end), _ in section_spans(text):
         if re.fullmatch(r"#+\s.*", text[start:end]):
             continue  # a heading without words of its own
-        spans.extend(pack_spans(text, _blocks(text, start, end), max_words))
+        spans.extend(pack_spans(text, blocks(text, start, end), max_words))
     return spans
 
 

@@ -56,7 +56,16 @@ def tokenize(text: str) -> list[str]:
     >>> tokenize("Why is the display showing E47 after descaling?")
     ['whi', 'display', 'show', 'e47', 'after', 'descal']
     """
-    return list(_stemmer().stemWords(split_words(text)))
+    return stem_words(split_words(text))
+
+
+def stem_words(words: Sequence[str]) -> list[str]:
+    """The stem of each word.
+
+    >>> stem_words(["descaling", "descaled"])
+    ['descal', 'descal']
+    """
+    return list(_stemmer().stemWords(list(words)))
 
 
 def bm25_scores(question: Sequence[str], passages: Sequence[Sequence[str]], k1: float = 0.9, b: float = 0.4) -> list[float]:
@@ -154,7 +163,7 @@ class BM25Index:
         """
         row = self._rows[passage_id]
         words = split_words(question)
-        stems = list(_stemmer().stemWords(words))
+        stems = stem_words(words)
         first = dict(zip(reversed(stems), reversed(words), strict=True))
         parts = [(first[stem], count * float(self._term_scores(stem)[row])) for stem, count in Counter(stems).items()]
         return sorted(((word, part) for word, part in parts if part > 0), key=lambda pair: -pair[1])
