@@ -140,7 +140,7 @@ def install(folder, test, torch_index):
     try:
         if torch_index:
             pip(python, ["--extra-index-url", torch_index, "torch"])
-        pip(python, ["-e", ".[test]"] if test else ["."])
+        pip(python, ["-e", ".[test,book]"] if test else ["."])
     except Trouble as trouble:
         if not only_files_changed:
             raise

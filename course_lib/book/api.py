@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import builtins
 import re
 import textwrap
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -60,7 +61,7 @@ def read_module(source: str, name: str) -> Entry:
 
     >>> module = read_module('\\"\\"\\"A module.\\"\\"\\"\\ndef f(x: int = 1) -> str:\\n    \\"\\"\\"Do it.\\"\\"\\"', "m")
     >>> module.text, module.parts[0].name, module.parts[0].code
-    ('A module.', 'm.f', 'f(x: int = 1) -> str')
+    ('A module.', 'm.f', 'f(x: int=1) -> str')
     """
     tree = ast.parse(source)
     return Entry(name, name, ast.get_docstring(tree) or "", tuple(_public(tree.body, name)))
@@ -153,9 +154,18 @@ class Library:
         else:
             parts = inside.split(".")
             tries = [".".join([*parts[:depth], target]) for depth in range(len(parts), -1, -1)]
-            same = [name for name in self._by_last.get(target.split(".")[-1], []) if name.endswith(f".{target}")]
-            tries += same if len(same) == 1 else []
+            tries += self._reexported(target)
         return next((name for name in tries if name in self.labels), None)
+
+    def _reexported(self, target: str) -> list[str]:
+        """What a name stands for that leaves out the modules in between: ``course_lib.corpus.Passage``, or ``Passage`` alone."""
+        parts = target.split(".")
+        for depth in range(len(parts)):
+            before, after = "".join(f"{part}." for part in parts[:depth]), "." + ".".join(parts[depth:])
+            same = [name for name in self._by_last.get(parts[-1], []) if name.startswith(before) and name.endswith(after)]
+            if len(same) == 1:
+                return same
+        return []
 
     def markdown(self, text: str, inside: str) -> str:
         """A docstring as Markdown: its references as links, its examples as code."""
@@ -175,8 +185,9 @@ class Library:
             target = (found[2] or found[3]).strip()
             shown = found[1] or (target.split(".")[-1] if target.startswith("~") else target.lstrip("."))
             name = self.find(target, inside)
-            if name is None:
+            if name is None and not hasattr(builtins, target):
                 self.unresolved.append(f"{inside}: {found[0]}")
+            if name is None:
                 return f"`{shown}`"
             return f"[`{shown}`]({self.labels[name]})"
 
@@ -262,6 +273,8 @@ def pages(package: Path = PACKAGE) -> Mapping[str, str]:
     for key, title in PAGES.items():
         lines += [f"**[{title}]({key}.md)**", ""]
         mine = [module for module in library.modules if page_of(module.name) == key]
-        lines += [f"- [`{one.name}`]({one.label}): {library.markdown(one.text.splitlines()[0], one.name)}" for one in mine if one.text]
+        lines += [
+            f"- [`{one.name}`]({one.label}): {library.markdown(one.text.splitlines()[0], one.name)}" for one in mine if one.text
+        ]
         lines.append("")
     return {"index": "\n".join(lines), **made}

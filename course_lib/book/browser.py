@@ -139,7 +139,9 @@ def pdf(html: Path, target: Path, order: list[str]) -> int:
             tab.goto(root + name, wait_until="networkidle")
             tab.evaluate("document.querySelectorAll('details').forEach(one => { one.open = true })")
             title = tab.title().split(" — ")[0]
-            printed = tab.pdf(format="A4", margin={side: "16mm" for side in ("top", "bottom", "left", "right")}, print_background=True)
+            printed = tab.pdf(
+                format="A4", margin={side: "16mm" for side in ("top", "bottom", "left", "right")}, print_background=True
+            )
             book.append(io.BytesIO(printed), outline_item=title)
     partial = target.with_suffix(".partial")
     with partial.open("wb") as stream:

@@ -55,7 +55,9 @@ def built() -> Path:
 def sources(book: Path) -> Iterator[tuple[str, str | bytes]]:
     """Every file from which the pages are made: its name and content."""
     written = {path.relative_to(book).as_posix(): path for path in sorted(book.rglob("*")) if path.is_file()}
-    written = {name: path for name, path in written.items() if not name.startswith((f"{BUILD}/", "_axe/")) and "__pycache__" not in name}
+    written = {
+        name: path for name, path in written.items() if not name.startswith((f"{BUILD}/", "_axe/")) and "__pycache__" not in name
+    }
     generated: dict[str, Callable[[str], str]] = {
         "troubleshooting.md": lambda page: fill(page, "messages", messages.render(messages.collect())),
         "decide.md": lambda page: fill(page, "claims", claims_table()),
@@ -128,7 +130,12 @@ def exercises_page() -> str:
 
 def quizzes_page() -> str:
     """All quizzes on one page."""
-    lines = ["# Check yourself", "", "The quizzes of all labs. Choose an answer to see what it tells about you; nothing is stored.", ""]
+    lines = [
+        "# Check yourself",
+        "",
+        "The quizzes of all labs. Choose an answer to see what it tells about you; nothing is stored.",
+        "",
+    ]
     for lab, stem in LABS.items():
         lines += [f"## [Lab {lab}](../labs/{stem}.ipynb)", "", raw_html(quiz_html(lab, quiz_of(lab))), ""]
     return "\n".join(lines)
@@ -183,7 +190,9 @@ def build(say: Say = print) -> Path:
     command = [sys.executable, "-m", "jupyter_book.cli.main", "build", str(source), "--path-output", str(book)]
     done = subprocess.run([*command, "-W", "-n", "--keep-going", "--quiet"], cwd=book, check=False)
     if done.returncode:
-        raise CourseError("Jupyter Book found something wrong with the book.", "see its messages above, mend the sources, and build again.")
+        raise CourseError(
+            "Jupyter Book found something wrong with the book.", "see its messages above, mend the sources, and build again."
+        )
     problems = check_pages(html_folder(book), source)
     for problem in problems:
         say(problem)

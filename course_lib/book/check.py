@@ -44,7 +44,9 @@ def parsed(page: Path) -> Any:
 @cache
 def anchors(page: Path) -> frozenset[str]:
     """The ids and names on a page."""
-    return frozenset(str(tag.get("id") or tag.get("name")) for tag in parsed(page).find_all(lambda tag: tag.get("id") or tag.get("name")))
+    return frozenset(
+        str(tag.get("id") or tag.get("name")) for tag in parsed(page).find_all(lambda tag: tag.get("id") or tag.get("name"))
+    )
 
 
 def check_page(page: Path, html: Path) -> Iterator[str]:

@@ -20,12 +20,14 @@ def claims_table(data: Data | None = None) -> str:
         (
             "RAG reflects changed data at once; a fine-tuned model is a snapshot",
             "05, 08",
-            f"after the change the new passage was in the prompt for {told(fresh['after'])}; a refresh by training took {seconds[0]} to {seconds[-1]} s",
+            f"after the change the new passage was in the prompt for {told(fresh['after'])}; "
+            f"a refresh by training took {seconds[0]} to {seconds[-1]} s",
         ),
         (
             "RAG can cite its source; a fine-tuned model cannot",
             "03, 04",
-            f"asked to cite, the untrained model did in {told(cites['model'])}; a program named a passage with a needed fact in {told(cites['program'])}",
+            f"asked to cite, the untrained model did in {told(cites['model'])}; "
+            f"a program named a passage with a needed fact in {told(cites['program'])}",
         ),
         (
             "Fine-tuning wins on style, tone and output schema",
@@ -50,7 +52,11 @@ def claims_table(data: Data | None = None) -> str:
             "04",
             f"right with retrieved passages {told(right['retrieved'])}, with the right ones {told(right['gold'])}, with none {told(right['closed'])}",
         ),
-        ("Data preparation is the hidden cost of fine-tuning", "06", "your own minutes, on lab 06's meter; the claim of 40 to 100 hours stays open"),
+        (
+            "Data preparation is the hidden cost of fine-tuning",
+            "06",
+            "your own minutes, on lab 06's meter; the claim of 40 to 100 hours stays open",
+        ),
         ("Serious systems do both: the tuned model for skill and style, retrieval for freshness", "10, 11", "not measured yet"),
     ]
-    return "\n".join(table(["claim", "lab", "measured"], rows)).replace("| --- | --: | --: |", "| --- | --- | --- |")
+    return "\n".join(table(["claim", "lab", "measured"], rows, numbers=False))

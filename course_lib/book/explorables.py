@@ -48,11 +48,18 @@ def retrieval() -> Data:
     made = vectors.load()
     return {
         "passages": [
-            {"id": one.id, "title": one.title, "text": one.text, "note": note_on(one), "shown": matches(one.metadata, FOR_CUSTOMERS)}
+            {
+                "id": one.id,
+                "title": one.title,
+                "text": one.text,
+                "note": note_on(one),
+                "shown": matches(one.metadata, FOR_CUSTOMERS),
+            }
             for one in passages
         ],
         "questions": [
-            {"type": one.type, "ask": one.question, "answer": one.answer, "gold": gold_passages(one, passages)} for one in questions
+            {"type": one.type, "ask": one.question, "answer": one.answer, "gold": gold_passages(one, passages)}
+            for one in questions
         ],
         "dimensions": made["about"]["dimensions"],
         "scale": made["scale"],
@@ -77,7 +84,8 @@ def chunking() -> Data:
                 "text": one.text,
                 "sentences": sentence_spans(one.text),
                 "sections": [
-                    {"at": span, "heading": heading, "blocks": blocks(one.text, *span)} for span, heading in section_spans(one.text)
+                    {"at": span, "heading": heading, "blocks": blocks(one.text, *span)}
+                    for span, heading in section_spans(one.text)
                 ],
             }
             for one in documents
@@ -87,7 +95,8 @@ def chunking() -> Data:
                 "ask": one.question,
                 "answer": one.answer,
                 "gold": [
-                    {"document": places[gold.doc], "at": find_span(documents[places[gold.doc]].text, gold.span)} for gold in one.gold
+                    {"document": places[gold.doc], "at": find_span(documents[places[gold.doc]].text, gold.span)}
+                    for gold in one.gold
                 ],
             }
             for one in asked

@@ -21,9 +21,9 @@ LETTERS = "abcdef"
 def lab_page(solution: Json, learners: Json, lab: str, linker: TermLinker, cited: Mapping[str, str]) -> Json:
     """The notebook of a lab's page.
 
-    ``solution`` is the executed notebook, ``learners`` the one without answers, both as JSON; ``cited`` has for
-    each paper's number (``2106.09685``, ``10.1561/1500000019``) its label on the page of references. What needs a kernel is left out: the state of widgets (their picture stays), the quiz's card (the page has a quiz of its own), the
-    learner's progress.
+    ``solution`` is the executed notebook, ``learners`` the one without answers, both as JSON; ``cited`` has for each paper's number
+    (``2106.09685``, ``10.1561/1500000019``) its label on the page of references. What needs a kernel is left out: the state of widgets
+    (their picture stays), the quiz's card (the page has a quiz of its own), the learner's progress.
     """
     page = copy.deepcopy(solution)
     state = page["metadata"].get("widgets", {}).get(STATE, {}).get("state", {})
@@ -142,7 +142,7 @@ def overview(lab: str) -> str:
 def quiz_html(lab: str, questions: list[QuizQuestion]) -> str:
     """A quiz as HTML: every option opens to its explanation. A script makes radio buttons of it, where there are scripts."""
     body = []
-    for number, question in enumerate(questions, start=1):
+    for question in questions:
         options = "".join(
             f"<details><summary>{html.escape(f'{letter}. {option.text}')}</summary>"
             f"<p><em>{'Right.' if option.right else 'Not quite.'}</em> {html.escape(option.because)}</p></details>"

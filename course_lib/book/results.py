@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 Cell = str | int | float
 
 
-def table(head: Sequence[str], rows: Sequence[Sequence[Cell]]) -> list[str]:
-    """A table in Markdown, first column to the left, the others to the right.
+def table(head: Sequence[str], rows: Sequence[Sequence[Cell]], numbers: bool = True) -> list[str]:
+    """A table in Markdown: the first column to the left, the others to the right where they are numbers.
 
     >>> table(["way", "right"], [["closed", "1.5 %"]])
     ['| way | right |', '| --- | --: |', '| closed | 1.5 % |', '']
     """
-    lines = ["| " + " | ".join(head) + " |", "| --- |" + " --: |" * (len(head) - 1)]
+    lines = ["| " + " | ".join(head) + " |", "| --- |" + (" --: |" if numbers else " --- |") * (len(head) - 1)]
     return [*lines, *("| " + " | ".join(str(cell) for cell in row) + " |" for row in rows), ""]
 
 
@@ -77,8 +77,7 @@ def provenance(path: Path, about: Mapping[str, Any], command: str) -> str:
     seconds = about.get("seconds") or sum(one["seconds"] for one in about.get("trainings", {}).values())
     took = f"; {seconds} s of {'training' if 'trainings' in about else 'work'}" if seconds else ""
     return (
-        f"*`{path.name}`: {about['model']} on {about['machine']}; {versions}{took}; {day_of(path)}. "
-        f"Made anew by `{command}`.*\n"
+        f"*`{path.name}`: {about['model']} on {about['machine']}; {versions}{took}; {day_of(path)}. Made anew by `{command}`.*\n"
     )
 
 
@@ -148,7 +147,9 @@ def open_book_section(run: Run) -> list[str]:
         "",
         "Instead of what the model cites: the passage whose sentence shares most words with its answer, under `retrieved`.",
         "",
-        *table(["measure", "value"], [(name, measure(attributed.get(name))) for name in ("citation precision", "citation recall")]),
+        *table(
+            ["measure", "value"], [(name, measure(attributed.get(name))) for name in ("citation precision", "citation recall")]
+        ),
         "### What a question costs",
         "",
         "Mean tokens and milliseconds (a share of a batch's time: what it cost, not how long one would wait), and 1,000 such questions under",
@@ -157,7 +158,12 @@ def open_book_section(run: Run) -> list[str]:
     ]
     prices = [price for price in load_prices().values() if price.kind == "hosted"]
     costs = []
-    for corpus, condition in (("quillfeather", "retrieved"), ("quillfeather", "gold"), ("sqlite", "retrieved"), ("sqlite", "closed")):
+    for corpus, condition in (
+        ("quillfeather", "retrieved"),
+        ("quillfeather", "gold"),
+        ("sqlite", "retrieved"),
+        ("sqlite", "closed"),
+    ):
         ledger = run.ledger(condition, corpus)
         ms = sum(entry.total_ms for entry in ledger.entries) / len(ledger.entries)
         dollars = [f"\\${price.cost_of(ledger):.2f}" for price in prices]
@@ -241,7 +247,9 @@ def tickets_section() -> list[str]:
     names = ("rules, 5 shown", "trained")
     rows = [[mark, *(mean_of(runs.shares(name, mark)) for name in names)] for mark in ticket_runs.MARKS]
     costs = [runs.cost(name) for name in names]
-    rows += [[told, *(f"{cost[at]:.0f}" for cost in costs)] for at, told in enumerate(("tokens in", "tokens out", "milliseconds"))]
+    rows += [
+        [told, *(f"{cost[at]:.0f}" for cost in costs)] for at, told in enumerate(("tokens in", "tokens out", "milliseconds"))
+    ]
     trainings = [
         (way, one["tickets"], one["steps"], one["seconds"], share_of(sum(runs.probes[way]), len(runs.probes[way])))
         for way, one in runs.about["trainings"].items()

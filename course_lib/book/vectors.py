@@ -63,9 +63,7 @@ def small(vectors: np.ndarray, queries: np.ndarray, dimensions: int = DIMENSIONS
     return np.rint(few * scale).astype(np.int8), np.rint(asked * scale).astype(np.int8), scale
 
 
-def agreement(
-    vectors: np.ndarray, queries: np.ndarray, few: np.ndarray, asked: np.ndarray
-) -> tuple[float, float, float]:
+def agreement(vectors: np.ndarray, queries: np.ndarray, few: np.ndarray, asked: np.ndarray) -> tuple[float, float, float]:
     """What the cut changes: the share of the first five that stay, and recall@5 with the whole and with the small vectors."""
     passages, questions = playground()
     same, whole_recall, small_recall = 0.0, 0.0, 0.0

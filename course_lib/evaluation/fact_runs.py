@@ -4,7 +4,7 @@
 that is stopped goes on where it was. Only answers are stored: whoever reads the file computes the marks.
 
 ``before``       the untouched model, closed book
-``taught``       the same after training on the facts of 2025 by :data:`RECIPE`, three seeds
+``taught``       the same after training on the facts of 2025 by ``RECIPE``, three seeds
 ``taught anew``  trained from the start on the facts as they are in 2026: what a refresh takes
 ``open book``    the untouched model with three retrieved passages, on the shelf of 2025 and on that of 2026
 

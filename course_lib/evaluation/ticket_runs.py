@@ -5,7 +5,7 @@ result file and the adapter that ships with the course. A run that is stopped go
 reads the file computes the marks.
 
 ``rules, 5 shown`` the untouched model, told the house's rules and shown five tickets with their JSON
-``trained``        LoRA by :data:`RECIPE`, three seeds, a prompt of seven words
+``trained``        LoRA by ``RECIPE``, three seeds, a prompt of seven words
 """
 
 from __future__ import annotations
