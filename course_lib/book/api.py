@@ -40,8 +40,9 @@ class Entry:
 
     @property
     def label(self) -> str:
-        """The target of links to it."""
-        return "api-" + self.name.replace("_", "-").lower()
+        """The target of links to it; targets do not know capitals, and a module may be called as a function of its package."""
+        parts = [f"{part}-c" if part[:1].isupper() else part for part in self.name.split(".")]
+        return ("module-" if self.code == self.name else "api-") + ".".join(parts).replace("_", "-").lower()
 
 
 def read_package(package: Path = PACKAGE) -> list[Entry]:
@@ -189,7 +190,7 @@ class Library:
                 self.unresolved.append(f"{inside}: {found[0]}")
             if name is None:
                 return f"`{shown}`"
-            return f"[`{shown}`]({self.labels[name]})"
+            return f"[`{shown}`](#{self.labels[name]})"
 
         pieces, at = [], 0
         for code in re.finditer(r"``(.+?)``", block, flags=re.DOTALL):
@@ -274,7 +275,7 @@ def pages(package: Path = PACKAGE) -> Mapping[str, str]:
         lines += [f"**[{title}]({key}.md)**", ""]
         mine = [module for module in library.modules if page_of(module.name) == key]
         lines += [
-            f"- [`{one.name}`]({one.label}): {library.markdown(one.text.splitlines()[0], one.name)}" for one in mine if one.text
+            f"- [`{one.name}`](#{one.label}): {library.markdown(one.text.splitlines()[0], one.name)}" for one in mine if one.text
         ]
         lines.append("")
     return {"index": "\n".join(lines), **made}

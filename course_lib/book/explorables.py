@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ..corpus import Passage, documents_about, find_span, gold_passages, load_documents, load_exam
+from ..corpus import Gold, Passage, documents_about, find_span, gold_passages, load_documents, load_exam
 from ..corpus.chunking import PASSAGE_WORDS, blocks, section_spans, sentence_spans
 from ..corpus.injections import attacked_document, load_injections
 from ..evaluation.chunking import BUDGET, K
@@ -74,6 +74,12 @@ def chunking() -> Data:
     asked = [question for question in load_exam("dev") if question.answerable]
     documents = documents_about(load_exam("dev"), load_documents())
     places = {document.id: number for number, document in enumerate(documents)}
+
+    def place(gold: Gold) -> Data:
+        """Where a fact stands; a document that is not on this shelf holds none."""
+        number = places.get(gold.doc)
+        return {"document": number, "at": [] if number is None else find_span(documents[number].text, gold.span)}
+
     return {
         "k": K,
         "budget": BUDGET,
@@ -94,10 +100,7 @@ def chunking() -> Data:
             {
                 "ask": one.question,
                 "answer": one.answer,
-                "gold": [
-                    {"document": places[gold.doc], "at": find_span(documents[places[gold.doc]].text, gold.span)}
-                    for gold in one.gold
-                ],
+                "gold": [place(gold) for gold in one.gold],
             }
             for one in asked
         ],

@@ -112,10 +112,10 @@ def cite(text: str, cited: Mapping[str, str]) -> str:
     """The text with each paper that it names by its arXiv number or DOI linked to the page of references.
 
     >>> cite("LoRA (2021, arXiv 2106.09685).", {"2106.09685": "ref-hu-2021"})
-    'LoRA (2021, [arXiv 2106.09685](ref-hu-2021)).'
+    'LoRA (2021, [arXiv 2106.09685](#ref-hu-2021)).'
     """
     for number, label in cited.items():
-        text = re.sub(rf"\b((?:arXiv|doi)[ :]{re.escape(number)})(?![\w\]])", rf"[\1]({label})", text)
+        text = re.sub(rf"\b((?:arXiv|doi)[ :]{re.escape(number)})(?![\w\]])", rf"[\1](#{label})", text)
     return text
 
 

@@ -55,7 +55,12 @@ def test_widgets_leave_their_picture(lab):
     assert "widgets" not in page["metadata"] and WIDGET not in json.dumps(page)
     if lab != "00":
         assert live == 1, "each lab from 01 on has one explorer"
-        lengths = [len("".join(o["data"]["text/html"])) for c in page["cells"] for o in c.get("outputs", []) if "text/html" in o.get("data", {})]
+        lengths = [
+            len("".join(o["data"]["text/html"]))
+            for c in page["cells"]
+            for o in c.get("outputs", [])
+            if "text/html" in o.get("data", {})
+        ]
         assert max(lengths) > 1000, "its picture stays"
 
 
@@ -86,7 +91,9 @@ def test_linking_changes_nothing_but_the_links():
                 text = text_of(cell)
                 linked = TermLinker(TERMS).link(text)
                 assert re.sub(r"\{term\}`([^`<]+?)(?: <[^`>]+>)?`", r"\1", linked).split() == text.split()
-                assert [m[0] for m in KEPT.finditer(text)] == [m[0] for m in KEPT.finditer(linked) if not m[0].startswith("{term}")]
+                assert [m[0] for m in KEPT.finditer(text)] == [
+                    m[0] for m in KEPT.finditer(linked) if not m[0].startswith("{term}")
+                ]
 
 
 def test_every_paper_that_a_lab_names_is_on_the_page_of_references():
@@ -94,7 +101,7 @@ def test_every_paper_that_a_lab_names_is_on_the_page_of_references():
     for lab in LABS:
         text = " ".join(text_of(cell) for cell in notebook("solutions", lab)["cells"] if cell["cell_type"] == "markdown")
         named |= set(re.findall(r"arXiv[ :](\d{4}\.\d{5})", text))
-        links = re.findall(r"\]\((ref-[\w-]+)\)", json.dumps(page_of(lab)))
+        links = re.findall(r"\]\(#(ref-[\w-]+)\)", json.dumps(page_of(lab)))
         assert set(links) <= set(CITED.values())
     assert named and named <= set(CITED)
 
