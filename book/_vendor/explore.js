@@ -277,7 +277,7 @@
     column(name, title, found, text, gold) {
       const id = unique("column");
       const items = found[name].rows.slice(0, K).map((row) => this.item(name, row, found, text, gold));
-      return make("section", { "aria-labelledby": id }, make("h3", { id }, title),
+      return make("section", { "aria-labelledby": id }, make("h2", { id }, title),
         items.length ? make("ol", {}, items) : make("p", {}, "Nothing found."));
     }
 
@@ -391,7 +391,7 @@
       const head = unique("hits");
       this.replaceChildren(make("form", { class: "controls", onsubmit: (event) => event.preventDefault() },
         labelled("Cut into", this.how), size, overlap, labelled("Title in front of every passage", this.titles), labelled("Look at one question", this.question)),
-        this.told, this.tried, make("section", { "aria-labelledby": head }, make("h3", { id: head }, "What this question finds by words"), this.hits));
+        this.told, this.tried, make("section", { "aria-labelledby": head }, make("h2", { id: head }, "What this question finds by words"), this.hits));
       this.update();
     }
 
@@ -499,7 +499,7 @@
         : (this.form.checked ? "Training is worth a try; first measure what a prompt gives." : "Nothing here asks for either: try a plain prompt first.");
       this.told.replaceChildren(
         make("p", {}, make("strong", {}, choice), ` The rule is the course's: facts and sources come from documents, form from training. The numbers are those of ${data.model} on ${data.machine}.`),
-        table("What it takes", ["", "open book (RAG)", "closed book (fine-tuned)", "from"], rows),
+        table("What it takes", ["what", "open book (RAG)", "closed book (fine-tuned)", "from"], rows),
         lines.length ? make("ul", {}, lines.map((one) => make("li", {}, one))) : "");
     }
   }
@@ -528,7 +528,7 @@
         make("form", { class: "controls", onsubmit: (event) => event.preventDefault() },
           labelled("Attack", this.attack), labelled("An innocent question", this.question), labelled("Defence", this.condition)),
         this.told, this.shown, table("How often the attacker got what he wanted", ["condition", "attempts", "share, 95 % interval"], rates),
-        make("section", { "aria-labelledby": second }, make("h3", { id: second }, "Write one that the rules do not catch"),
+        make("section", { "aria-labelledby": second }, make("h2", { id: second }, "Write one that the rules do not catch"),
           labelled("Your text", this.own), this.found));
       this.choose();
       this.look();
@@ -588,10 +588,20 @@
 
   // --- the page ------------------------------------------------------------------------------------------------------------------------
 
+  /** What the theme leaves without a name, or under two. */
+  function mendTheme() {
+    const side = document.querySelector(".bd-sidebar-primary");
+    if (side) { side.setAttribute("role", "complementary"); side.setAttribute("aria-label", "The book"); }
+    // Both show words; a label with other words would hide them from those who listen.
+    document.querySelectorAll(".search-button-field, details.hide > summary").forEach((one) => one.removeAttribute("aria-label"));
+    document.querySelectorAll(".bd-sidebar-primary summary").forEach((one) => one.setAttribute("aria-label", "Pages below the one above"));
+  }
+
   /** Whoever prints wants to read what is folded. */
   window.addEventListener("beforeprint", () => document.querySelectorAll("details").forEach((one) => { one.open = true; }));
 
   document.addEventListener("DOMContentLoaded", () => {
+    mendTheme();
     const elements = { "course-retrieval": CourseRetrieval, "course-chunking": CourseChunking, "course-calculator": CourseCalculator,
       "course-injections": CourseInjections, "course-quiz": CourseQuiz };
     for (const [name, element] of Object.entries(elements)) customElements.define(name, element);

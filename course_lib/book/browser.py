@@ -8,7 +8,7 @@ import json
 import os
 import shutil
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +19,7 @@ from .check import pages_of
 
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
 FLAGS += ["--disable-component-update", "--disable-sync"]
+PATIENCE = 300_000  # milliseconds: a machine that does other things as well is slow
 SIZES = {"desk": (1280, 900), "phone": (390, 844)}
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
@@ -39,7 +40,7 @@ def browser() -> Iterator[Any]:
     if program is None:
         raise CourseError("There is no Chromium on this machine.", "install it, or set COURSE_CHROMIUM to its path.")
     with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=program, args=FLAGS)
+        running = playwright.chromium.launch(executable_path=program, args=FLAGS, timeout=PATIENCE)
         try:
             yield running
         finally:
@@ -90,7 +91,7 @@ def visit(tab: Any, root: str, page: str, axe: str = "") -> Visit:
 
     tab.on("request", request)
     tab.on("pageerror", error)
-    tab.goto(root + page, wait_until="networkidle")
+    tab.goto(root + page, wait_until="networkidle", timeout=PATIENCE)
     violations = axe_violations(tab, axe) if axe else []
     tab.remove_listener("request", request)
     tab.remove_listener("pageerror", error)
@@ -104,9 +105,9 @@ def axe_violations(tab: Any, axe: str) -> list[str]:
     return [f"{one['id']} ×{len(one['nodes'])}: {one['nodes'][0]['html'][:160]}" for one in json.loads(found)]
 
 
-def visit_all(html: Path, axe: str = "", dark: bool = False) -> Iterator[Visit]:
-    """Every page over http (with axe-core, at both sizes) and from its folder (requests and errors only)."""
-    names = [page.relative_to(html).as_posix() for page in pages_of(html)]
+def visit_all(html: Path, axe: str = "", dark: bool = False, only: Sequence[str] = ()) -> Iterator[Visit]:
+    """Every page (or ``only`` some) over http (with axe-core, at both sizes) and from its folder (requests and errors only)."""
+    names = list(only) or [page.relative_to(html).as_posix() for page in pages_of(html)]
     scheme = "dark" if dark else "light"
     with browser() as running, served(html) as root:
         for size, (width, height) in SIZES.items():
@@ -136,7 +137,7 @@ def pdf(html: Path, target: Path, order: list[str]) -> int:
     with browser() as running, served(html) as root:
         tab = running.new_page(color_scheme="light")
         for name in order:
-            tab.goto(root + name, wait_until="networkidle")
+            tab.goto(root + name, wait_until="networkidle", timeout=PATIENCE)
             tab.evaluate("document.querySelectorAll('details').forEach(one => { one.open = true })")
             title = tab.title().split(" — ")[0]
             printed = tab.pdf(

@@ -122,7 +122,13 @@ def exercises_page() -> str:
     lines = ["# All exercises", "", "Minutes are for the exercise alone. Difficulty is from 1 to 3.", ""]
     for lab, stem in LABS.items():
         mine = exercises_of(lab)
-        lines += [f"## Lab {lab}", "", f"[To the lab](labs/{stem}.ipynb)", "", "| exercise | title | difficulty | minutes | points |"]
+        lines += [
+            f"## Lab {lab}",
+            "",
+            f"[To the lab](labs/{stem}.ipynb)",
+            "",
+            "| exercise | title | difficulty | minutes | points |",
+        ]
         lines += ["| --- | --- | --- | --: | --: |", *exercise_rows(mine), ""]
         lines += [f"{sum(one.minutes for one in mine)} minutes and {sum(one.points for one in mine)} points in all.", ""]
     return "\n".join(lines)
@@ -187,7 +193,15 @@ def build(say: Say = print) -> Path:
     say("Gathering the pages …")
     source = gather(book)
     say("Jupyter Book makes the pages …")
-    command = [sys.executable, "-c", "from jupyter_book.cli.main import main; main()", "build", str(source), "--path-output", str(book)]
+    command = [
+        sys.executable,
+        "-c",
+        "from jupyter_book.cli.main import main; main()",
+        "build",
+        str(source),
+        "--path-output",
+        str(book),
+    ]
     done = subprocess.run([*command, "-W", "-n", "--keep-going", "--quiet"], cwd=book, check=False)
     if done.returncode:
         raise CourseError(

@@ -168,7 +168,7 @@ def open_book_section(run: Run) -> list[str]:
         ms = sum(entry.total_ms for entry in ledger.entries) / len(ledger.entries)
         dollars = [f"\\${price.cost_of(ledger):.2f}" for price in prices]
         costs.append([f"{corpus}, {condition}", f"{ledger.tokens_in:.0f}", f"{ledger.tokens_out:.0f}", f"{ms:.0f}", *dollars])
-    head = ["", "tokens in", "tokens out", "ms", *(f"{price.name} ({price.as_of})" for price in prices)]
+    head = ["corpus, condition", "tokens in", "tokens out", "ms", *(f"{price.name} ({price.as_of})" for price in prices)]
     return [*lines, *table(head, costs), provenance(open_book.RESULTS, run.about, open_book.COMMAND)]
 
 
@@ -191,7 +191,7 @@ def second_reading_section(run: Run) -> list[str]:
         "",
         f"{len(readings)} answers under `gold` were read one by one against the documents (`{RESULTS.name}`, {day_of(RESULTS)}).",
         "",
-        *table(["", "answers"], rows),
+        *table(["how they were marked", "answers"], rows),
     ]
 
 
@@ -234,7 +234,7 @@ def freshness_section() -> list[str]:
         "",
         f"{len(asked)} questions whose answer changed, asked before and after the index took the new edition.",
         "",
-        *table(["", "questions"], rows),
+        *table(["what", "questions"], rows),
         provenance(freshness.RESULTS, about, freshness.COMMAND),
     ]
 
@@ -261,7 +261,7 @@ def tickets_section() -> list[str]:
         f"{tickets} tickets about products that training never saw. `rules, 5 shown`: the untouched model, told the rules and shown five tickets.",
         "`trained`: LoRA, the mean of three seeds, a prompt of seven words; intervals over the tickets.",
         "",
-        *table(["", *names], rows),
+        *table(["measure", *names], rows),
         "What the trainings took, and how many of the questions of general knowledge were right after them:",
         "",
         *table(["training", "tickets", "steps", "seconds", "general questions right"], trainings),
@@ -292,7 +292,7 @@ def facts_section() -> list[str]:
         *table(["questions", *ways], rows),
         "The facts that the edition of 2026 changed, by what was answered (the open books are asked a held-out wording):",
         "",
-        *table(["", "changed facts", "old answer", "new answer"], changed),
+        *table(["way", "changed facts", "old answer", "new answer"], changed),
         *table(["training", "steps", "seconds"], trainings),
         provenance(fact_runs.RESULTS, runs.about, fact_runs.COMMAND),
     ]

@@ -1,4 +1,4 @@
-"""What Jupyter Book lacks for this book: formulas as MathML, which browsers show and read aloud by themselves, without a script."""
+"""What this book needs besides Jupyter Book: formulas as MathML, which browsers show and read aloud by themselves, and fewer scripts."""
 
 from __future__ import annotations
 
@@ -29,9 +29,17 @@ def visit_math_block(writer: Any, node: Any) -> None:
     raise SkipNode
 
 
+def drop_thebe(app: Any, page: str, template: str, context: Any, tree: Any) -> None:
+    """Leave out the scripts for live code, which Jupyter Book loads on every page: they would ask the network, and there is no kernel."""
+    context["script_files"] = [
+        one for one in context["script_files"] if "thebe" not in f"{one.filename} {one.attributes.get('body', '')}".lower()
+    ]
+
+
 def setup(app: Any) -> dict[str, bool]:
     """Called by Sphinx."""
     app.add_html_math_renderer("mathml", (visit_math, None), (visit_math_block, None))
     app.add_css_file("book.css")
     app.add_js_file("explore.js", defer="defer")
+    app.connect("html-page-context", drop_thebe, priority=900)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -11,7 +11,9 @@ from course_lib.book.build import AXE, BUILD, book_folder
 from course_lib.book.check import check_page, check_pages, expected_pages, pages_of, parsed
 from course_lib.exercises.registry import LABS
 
-needs_jupyter_book = pytest.mark.skipif(importlib.util.find_spec("jupyter_book") is None, reason="the book needs the extra `book`")
+needs_jupyter_book = pytest.mark.skipif(
+    importlib.util.find_spec("jupyter_book") is None, reason="the book needs the extra `book`"
+)
 pytestmark = [pytest.mark.slow, needs_jupyter_book]
 needs_chromium = pytest.mark.skipif(find_chromium() is None, reason="no Chromium here; set COURSE_CHROMIUM to its path")
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from course_lib.book import vectors
-from course_lib.book.browser import browser, find_chromium
+from course_lib.book.browser import PATIENCE, browser, find_chromium
 from course_lib.book.build import book_folder
 from course_lib.book.explorables import script
 from course_lib.book.labs import quiz_html
@@ -27,7 +27,7 @@ from course_lib.corpus import (
 )
 from course_lib.evaluation import recall_at_k
 from course_lib.evaluation.chunking import within_budget
-from course_lib.exercises.registry import QuizQuestion, Option, quiz_of
+from course_lib.exercises.registry import Option, QuizQuestion, quiz_of
 from course_lib.generation.safety import suspicious_spans
 from course_lib.retrieval import BM25Index, reciprocal_rank_fusion
 from course_lib.retrieval.lexical import split_words, stem_words, tokenize
@@ -58,7 +58,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def page_with(folder: Path, body: str, scripts: tuple[str, ...] = NAMES) -> str:
     loads = "".join(f'<script src="{name}.js" defer></script>' for name in ("explore", *scripts))
-    text = f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>t</title>{loads}</head><body><main><h1>t</h1><h2>t</h2>{body}</main></body></html>'
+    head = f'<meta charset="utf-8"><title>t</title>{loads}'
+    text = f'<!doctype html><html lang="en"><head>{head}</head><body><main><h1>t</h1><h2>t</h2>{body}</main></body></html>'
     path = folder / f"page-{abs(hash(body))}.html"
     path.write_text(text, encoding="utf-8")
     return path.as_uri()
@@ -69,6 +70,7 @@ def tab(running: Any, folder: Path) -> Iterator[Any]:
     """A page with all explorables; what its scripts complain about fails the tests that use it."""
     errors: list[str] = []
     one = running.new_page()
+    one.set_default_timeout(PATIENCE)
     one.on("pageerror", lambda error: errors.append(str(error)))
     names = ("retrieval", "chunking", "calculator", "injections")
     one.goto(page_with(folder, "".join(f"<course-{name}></course-{name}>" for name in names) + quiz_html("02", quiz_of("02"))))
@@ -116,7 +118,7 @@ def test_the_search_by_meaning_ranks_by_the_small_vectors(tab):
 
     import numpy as np
 
-    made, (passages, questions) = vectors.load(), vectors.playground()
+    made, (_, questions) = vectors.load(), vectors.playground()
     rows, asked = (
         np.frombuffer(base64.b64decode(made[name]), dtype=np.int8).reshape(-1, made["about"]["dimensions"]).astype(float)
         for name in ("passages", "questions")
@@ -258,6 +260,7 @@ def test_hostile_text_stays_text(running, folder):
     (folder / "evil.js").write_text(f"courseBook.retrieval = {as_script(data)};", encoding="utf-8")
     quiz = quiz_html("02", [QuizQuestion(evil, [Option(evil, True, evil), Option("b", False, evil)])])
     one = running.new_page()
+    one.set_default_timeout(PATIENCE)
     one.goto(page_with(folder, "<course-retrieval></course-retrieval>" + quiz, ("words", "retrieval", "evil")))
     one.check("course-quiz input >> nth=0")
     assert evil in one.inner_text("course-quiz") and evil in one.inner_text("course-retrieval")
@@ -272,6 +275,7 @@ def test_no_rule_of_axe_is_broken_and_nothing_is_wider_than_the_page(running, fo
 
     names = ("retrieval", "chunking", "calculator", "injections")
     one = running.new_page(viewport={"width": width, "height": 800}, color_scheme=scheme)
+    one.set_default_timeout(PATIENCE)
     one.goto(page_with(folder, "".join(f"<course-{name}></course-{name}>" for name in names) + quiz_html("02", quiz_of("02"))))
     one.add_style_tag(path=str(folder / "book.css"))
     assert axe_violations(one, (book_folder() / "_axe" / "axe.min.js").read_text(encoding="utf-8")) == []
