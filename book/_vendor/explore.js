@@ -451,7 +451,7 @@
       this.changes = number(30, 100000);
       this.retrain = number(30, 3650);
       this.price = make("select", { onchange: () => this.update() },
-        options(this.data.prices.map((one, at) => [at, one.kind === "local" ? `this laptop: ${one.watts} W at $${one.kwh} a kWh` : `${one.name} (price of ${one.day})`])));
+        options(this.data.prices.map((one, at) => [at, one.kind === "local" ? `this laptop: ${one.watts} W at $${one.kwh.toFixed(2)} a kWh` : `${one.name} (price of ${one.day})`])));
       this.sources = make("input", { type: "checkbox", checked: true, onchange: () => this.update() });
       this.form = make("input", { type: "checkbox", onchange: () => this.update() });
       this.facts = make("input", { type: "checkbox", checked: true, onchange: () => this.update() });
@@ -527,7 +527,7 @@
       this.replaceChildren(
         make("form", { class: "controls", onsubmit: (event) => event.preventDefault() },
           labelled("Attack", this.attack), labelled("An innocent question", this.question), labelled("Defence", this.condition)),
-        this.told, this.shown, table("How often the attacker got what he wanted", ["condition", "attempts", "share, 95 % interval"], rates),
+        this.told, this.shown, table("How often the attack got what it was after", ["condition", "attempts", "share, 95 % interval"], rates),
         make("section", { "aria-labelledby": second }, make("h2", { id: second }, "Write one that the rules do not catch"),
           labelled("Your text", this.own), this.found));
       this.choose();
@@ -544,11 +544,11 @@
       const number = Number(this.attack.value), attack = this.data.attacks[number];
       const attempt = this.data.attempts.find((one) => one.condition === this.condition.value && one.attack === number && one.question === Number(this.question.value));
       this.told.replaceChildren(
-        make("p", {}, make("strong", {}, attempt.succeeded ? "✗ The attacker got what he wanted. " : "✓ He did not get it. "),
-          attempt.reached ? "His text was in the prompt." : "His text was not in the prompt."),
+        make("p", {}, make("strong", {}, attempt.succeeded ? "✗ The attack got what it was after. " : "✓ The attack failed. "),
+          attempt.reached ? "The planted text was in the prompt." : "The planted text was not in the prompt."),
         make("p", {}, "The model answered:"), make("blockquote", {}, make("p", { class: "passage" }, attempt.text || "(nothing)")));
       this.shown.replaceChildren(
-        make("p", {}, `What he wants: ${attack.goal} The harm: ${attack.harm}`),
+        make("p", {}, `What it is after: ${attack.goal} The harm: ${attack.harm}`),
         make("details", { open: true }, make("summary", {}, `The passage with the planted text (${attack.title})`),
           make("p", { class: "passage" }, marked(attack.text, attack.planted))));
     }

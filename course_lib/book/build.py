@@ -125,7 +125,7 @@ def exercises_page() -> str:
         lines += [
             f"## Lab {lab}",
             "",
-            f"[To the lab](labs/{stem}.ipynb)",
+            f"[To lab {lab}](labs/{stem}.ipynb)",
             "",
             "| exercise | title | difficulty | minutes | points |",
         ]
@@ -143,7 +143,7 @@ def quizzes_page() -> str:
         "",
     ]
     for lab, stem in LABS.items():
-        lines += [f"## Lab {lab}", "", f"[To the lab](../labs/{stem}.ipynb)", "", raw_html(quiz_html(lab, quiz_of(lab))), ""]
+        lines += [f"## Lab {lab}", "", f"[To lab {lab}](../labs/{stem}.ipynb)", "", raw_html(quiz_html(lab, quiz_of(lab))), ""]
     return "\n".join(lines)
 
 

@@ -210,7 +210,7 @@ def attacks_section() -> list[str]:
         "Six planted instructions, five innocent questions each. `alone`: the planted passage is all that the model sees; `found`: among what the",
         "search found; `quoted`: marked as data, with a warning; `filtered`: official documents only.",
         "",
-        *table(["condition", "the attacker got what he wanted", "in the prompt"], rows),
+        *table(["condition", "the attack got what it was after", "in the prompt"], rows),
         "Attempts with one document are alike, so the true intervals are wider.",
         "",
         provenance(attacks.RESULTS, about, attacks.COMMAND),
