@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
+
+
+def whole_words(latex: str) -> str:
+    r"""A formula in which names of several letters are words, which would else be read, and set, as products of letters.
+
+    >>> whole_words(r"\frac{tf}{mean\_length} + k_1")
+    '\\frac{\\text{tf}}{\\text{mean_length}} + k_1'
+    """
+    return re.sub(r"(?<![\\a-zA-Z])[a-zA-Z]{2,}(?:\\_[a-zA-Z]+)*", lambda found: rf"\text{{{found[0].replace(chr(92), '')}}}", latex)
 
 
 def formula(latex: str, display: bool) -> str:
     """A formula as MathML."""
     from latex2mathml.converter import convert
 
-    return str(convert(latex, display="block" if display else "inline"))
+    return str(convert(whole_words(latex), display="block" if display else "inline"))
 
 
 def visit_math(writer: Any, node: Any) -> None:
