@@ -597,11 +597,23 @@
     document.querySelectorAll(".bd-sidebar-primary summary").forEach((one) => one.setAttribute("aria-label", "Pages below the one above"));
   }
 
+  /** A table that is wider than the page scrolls by keyboard too. */
+  function reachTables() {
+    document.querySelectorAll(".pst-scrollable-table-container").forEach((one) => {
+      const wide = one.scrollWidth > one.clientWidth;
+      for (const [name, value] of [["tabindex", "0"], ["role", "group"], ["aria-label", "Table, wider than the page"]]) {
+        if (wide) one.setAttribute(name, value); else one.removeAttribute(name);
+      }
+    });
+  }
+
   /** Whoever prints wants to read what is folded. */
   window.addEventListener("beforeprint", () => document.querySelectorAll("details").forEach((one) => { one.open = true; }));
 
   document.addEventListener("DOMContentLoaded", () => {
     mendTheme();
+    reachTables();
+    window.addEventListener("resize", reachTables);
     const elements = { "course-retrieval": CourseRetrieval, "course-chunking": CourseChunking, "course-calculator": CourseCalculator,
       "course-injections": CourseInjections, "course-quiz": CourseQuiz };
     for (const [name, element] of Object.entries(elements)) customElements.define(name, element);

@@ -12,7 +12,9 @@ def whole_words(latex: str) -> str:
     >>> whole_words(r"\frac{tf}{mean\_length} + k_1")
     '\\frac{\\text{tf}}{\\text{mean_length}} + k_1'
     """
-    return re.sub(r"(?<![\\a-zA-Z])[a-zA-Z]{2,}(?:\\_[a-zA-Z]+)*", lambda found: rf"\text{{{found[0].replace(chr(92), '')}}}", latex)
+    return re.sub(
+        r"(?<![\\a-zA-Z])[a-zA-Z]{2,}(?:\\_[a-zA-Z]+)*", lambda found: rf"\text{{{found[0].replace(chr(92), '')}}}", latex
+    )
 
 
 def formula(latex: str, display: bool) -> str:
