@@ -231,7 +231,7 @@ def _escaped(text: str) -> str:
     return re.sub(r"([\\`_{}\[\]<>|$])", r"\\\1", text)
 
 
-def wrapped(code: str, width: int = 88) -> str:
+def wrapped(code: str, width: int = 76) -> str:
     """A signature, one argument a line where it is long.
 
     >>> wrapped("f(a: int)")
