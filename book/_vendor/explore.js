@@ -488,7 +488,7 @@
         lines.push(`What training on facts cost: general knowledge ${told(data.general.before)} before, ${told(data.general.after)} after.`);
       }
       if (this.sources.checked) {
-        lines.push(`Sources: asked to cite, the untrained model did so in ${told(data.cites.model)} of its answers; a program that looks for the answer's words named a passage with a needed fact in ${told(data.cites.program)}. A closed book has no passage to name.`);
+        lines.push(`Sources: asked to cite, the untrained model did so in ${told(data.cites.model)} of its answers; the citations of a program that looks for the answer's words held a needed fact in ${told(data.cites.program)}. A closed book has no passage to name.`);
       }
       if (this.form.checked) {
         lines.push(`Form: told the rules and shown five examples (${data.tickets.prompt.in.toFixed(0)} tokens), the model wrote valid JSON in ${told(data.tickets.prompt.valid)} and got everything right in ${told(data.tickets.prompt.whole)}. ` +

@@ -27,7 +27,7 @@ def claims_table(data: Data | None = None) -> str:
             "RAG can cite its source; a fine-tuned model cannot",
             "03, 04",
             f"asked to cite, the untrained model did in {told(cites['model'])}; "
-            f"a program named a passage with a needed fact in {told(cites['program'])}",
+            f"a program's citations held a needed fact in {told(cites['program'])}",
         ),
         (
             "Fine-tuning wins on style, tone and output schema",

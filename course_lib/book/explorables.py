@@ -12,12 +12,13 @@ from ..corpus import Gold, Passage, documents_about, find_span, gold_passages, l
 from ..corpus.chunking import PASSAGE_WORDS, blocks, section_spans, sentence_spans
 from ..corpus.injections import attacked_document, load_injections
 from ..evaluation.chunking import BUDGET, K
-from ..evaluation.intervals import bootstrap_interval, wilson_interval
+from ..evaluation.intervals import wilson_interval
 from ..generation.safety import FOR_CUSTOMERS, RULES
 from ..retrieval.lexical import STOPWORDS, split_words, stem_words
 from ..retrieval.records import matches, titled
 from . import vectors
 from .labs import as_script
+from .results import interval_of
 
 Data = dict[str, Any]
 Interval = list[float]
@@ -159,19 +160,20 @@ def share(hits: Sequence[bool]) -> Interval:
 
 def mean(values: Sequence[float]) -> Interval:
     """A mean, the ends of its 95 % interval, and of how many."""
-    return [sum(values) / len(values), *bootstrap_interval(values), len(values)]
+    return [sum(values) / len(values), *interval_of(values), len(values)]
 
 
 def calculator() -> Data:
     """The calculator: what the shipped runs measured, and the price list."""
     from ..evaluation import fact_runs, freshness, ticket_runs
+    from ..evaluation.marks import measures
     from ..evaluation.open_book import load_run
     from ..prices import load_prices
 
     run, facts, tickets = load_run(), fact_runs.load_runs(), ticket_runs.load_runs()
     fresh, _ = freshness.load_run()
     marks = [one for one in run.marks("retrieved") if one.question.answerable]
-    attributed = [one for one in run.marks("retrieved", attributed=True) if one.question.answerable]
+    by_program = next(one for one in measures(run.marks("retrieved", attributed=True)) if one.name == "citation precision")
     costs = {}
     for name, condition in (("open", "retrieved"), ("closed", "closed")):  # SQLite's: its closed book has a count of tokens
         ledger = run.ledger(condition, "sqlite")
@@ -205,7 +207,7 @@ def calculator() -> Data:
         },
         "cites": {
             "model": share([one.citations > 0 for one in marks]),
-            "program": share([bool(one.citation_recall) for one in attributed]),
+            "program": [by_program.value, by_program.low, by_program.high, by_program.n],
         },
         "fresh": {"before": share([one.found_before for one in fresh]), "after": share([one.found_after for one in fresh])},
         "training": {

@@ -56,9 +56,19 @@ def share_of(hits: int, trials: int) -> str:
     return f"{hits} of {trials}, {with_interval(hits / trials, *wilson_interval(hits, trials))}" if trials else "–"
 
 
+def interval_of(values: Sequence[float]) -> tuple[float, float]:
+    """The bootstrap interval of a mean; where every value is 0, or every one 1, Wilson's: a bootstrap would know no doubt there.
+
+    >>> [round(end, 3) for end in interval_of([0.0] * 20)]
+    [0.0, 0.161]
+    """
+    same = len(set(values)) == 1 and values[0] in (0, 1)
+    return wilson_interval(round(sum(values)), len(values)) if same else bootstrap_interval(values)
+
+
 def mean_of(values: Sequence[float]) -> str:
-    """A mean with its bootstrap interval, as percent."""
-    return with_interval(sum(values) / len(values), *bootstrap_interval(values))
+    """A mean with its interval, as percent."""
+    return with_interval(sum(values) / len(values), *interval_of(values))
 
 
 def points(difference: Difference) -> str:
@@ -307,7 +317,7 @@ def page() -> str:
         "# Measured results",
         "",
         "Every number here is computed, when this page is made, from the answers in the result files that ship with the course",
-        "(`course book results` prints this page). In brackets: 95 % intervals. *Not shown* means that an interval holds zero: these",
+        "(`course book results` prints this page). In brackets: 95 % intervals (Wilson's for shares, else by bootstrap). *Not shown* means that an interval holds zero: these",
         "questions cannot tell the two apart. All of it is one small model, two sets of documents and one machine; take the methods with you, not",
         "the numbers.",
         "",
