@@ -455,12 +455,13 @@
       this.sources = make("input", { type: "checkbox", checked: true, onchange: () => this.update() });
       this.form = make("input", { type: "checkbox", onchange: () => this.update() });
       this.facts = make("input", { type: "checkbox", checked: true, onchange: () => this.update() });
-      this.told = make("div", { role: "status" });
+      this.told = make("p", { role: "status" });
+      this.shown = make("div", {});
       this.replaceChildren(make("form", { class: "controls", onsubmit: (event) => event.preventDefault() },
         labelled("Questions a day", this.questions), labelled("Changes of the documents a year", this.changes),
         labelled("Days between two trainings", this.retrain), labelled("Price list", this.price),
         labelled("Answers must contain facts from documents", this.facts), labelled("An answer must name its source", this.sources),
-        labelled("Answers must keep a strict form", this.form)), this.told);
+        labelled("Answers must keep a strict form", this.form)), this.told, this.shown);
       this.update();
     }
 
@@ -497,8 +498,8 @@
       const choice = this.facts.checked || this.sources.checked
         ? (this.form.checked ? "Both: look facts up, and train for the form." : "Start with the open book.")
         : (this.form.checked ? "Training is worth a try; first measure what a prompt gives." : "Nothing here asks for either: try a plain prompt first.");
-      this.told.replaceChildren(
-        make("p", {}, make("strong", {}, choice), ` The rule is the course's: facts and sources come from documents, form from training. The numbers are those of ${data.model} on ${data.machine}.`),
+      this.told.replaceChildren(make("strong", {}, choice), ` The rule is the course's: facts and sources come from documents, form from training. The numbers are those of ${data.model} on ${data.machine}.`);
+      this.shown.replaceChildren(
         table("What it takes", ["what", "open book (RAG)", "closed book (fine-tuned)", "from"], rows),
         lines.length ? make("ul", {}, lines.map((one) => make("li", {}, one))) : "");
     }
