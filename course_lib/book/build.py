@@ -11,7 +11,7 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from ..errors import CourseError
@@ -166,10 +166,10 @@ def contents(book: Path) -> str:
     return "\n".join(lines) + "\n"
 
 
-def gather(book: Path) -> Path:
-    """Write the sources; what is written already stays untouched, so that only changed pages are made again."""
+def gather(book: Path, files: Iterable[tuple[str, str | bytes]] | None = None) -> Path:
+    """Write the sources (or ``files``); what is written already stays untouched, so that only changed pages are made again."""
     folder, wanted = book / BUILD / "source", set()
-    for name, content in sources(book):
+    for name, content in sources(book) if files is None else files:
         path, data = folder / name, content.encode() if isinstance(content, str) else content
         wanted.add(path)
         if not path.exists() or path.read_bytes() != data:

@@ -11,7 +11,7 @@ import pytest
 
 import course_lib
 from course_lib.book import api, messages, results, vectors
-from course_lib.book.build import book_folder, contents, fill
+from course_lib.book.build import book_folder, contents, fill, gather
 from course_lib.book.claims import claims_table
 from course_lib.book.explorables import EXPLORABLES, script
 from course_lib.errors import CourseError
@@ -186,6 +186,14 @@ def test_the_table_of_contents_names_every_page_once():
     written = {path.relative_to(BOOK).with_suffix("").as_posix() for path in BOOK.rglob("*.md") if "_build" not in path.parts}
     assert written - {"index"} <= set(files)
     assert {f"labs/{stem}" for stem in LABS.values()} <= set(files)
+
+
+def test_only_what_changed_is_written_and_what_is_gone_is_removed(tmp_path):
+    folder = gather(tmp_path, [("a.md", "1"), ("b/c.md", b"2")])
+    before = (folder / "a.md").stat().st_mtime_ns
+    assert gather(tmp_path, [("a.md", "1"), ("d.md", "3")]) == folder
+    assert (folder / "a.md").stat().st_mtime_ns == before and (folder / "d.md").read_text() == "3"
+    assert not (folder / "b" / "c.md").exists()
 
 
 # --- explorables ----------------------------------------------------------------------------------------------------------
