@@ -69,7 +69,10 @@ def code_cells(cell: Json, stubs: Mapping[str, str], state: Json) -> list[Json]:
     cell["outputs"] = [output for output in outputs if output]
     if not exercise:
         return [cell]
-    cell["metadata"] = {"tags": ["hide-input"], "mystnb": {"code_prompt_show": f"Show an answer to {exercise}"}}
+    cell["metadata"] = {
+        "tags": ["hide-input"],
+        "mystnb": {"code_prompt_show": f"Show an answer to {exercise}", "code_prompt_hide": "Hide the answer"},
+    }
     return [text_cell(f"{cell['id']}-stub", f"You start from:\n\n```python\n{stubs[exercise]}\n```"), cell]
 
 

@@ -72,9 +72,9 @@ def messages_in(source: str, module: str = "") -> list[Message]:
             found.append(Message(module, call.lineno, what, todo))
         elif name == TROUBLE and len(call.args) == 1:
             halves = [one.partition(TODO) for one in reader.wordings(call.args[0], scope)]
-            for what in dict.fromkeys(one[0] for one in halves):
-                todos = tuple(dict.fromkeys(one[2] for one in halves if one[0] == what))
-                found.append(Message(module, call.lineno, (what,), todos))
+            for first in dict.fromkeys(one[0] for one in halves):
+                todo = tuple(dict.fromkeys(one[2] for one in halves if one[0] == first))
+                found.append(Message(module, call.lineno, (first,), todo))
     return sorted(found, key=lambda one: one.line)
 
 
