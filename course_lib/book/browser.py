@@ -106,18 +106,21 @@ def axe_violations(tab: Any, axe: str) -> list[str]:
 
 
 def visit_all(html: Path, axe: str = "", dark: bool = False, only: Sequence[str] = ()) -> Iterator[Visit]:
-    """Every page (or ``only`` some) over http (with axe-core, at both sizes) and from its folder (requests and errors only)."""
+    """Every page (or ``only`` some) over http, with axe-core, at both sizes, and from its folder, for requests and errors.
+
+    ``dark``: the dark colours, over http at one size; nothing else differs.
+    """
     names = list(only) or [page.relative_to(html).as_posix() for page in pages_of(html)]
     scheme = "dark" if dark else "light"
     with browser() as running, served(html) as root:
-        for size, (width, height) in SIZES.items():
+        for size, (width, height) in list(SIZES.items())[: 1 if dark else None]:
             tab = running.new_page(viewport={"width": width, "height": height}, color_scheme=scheme)
             for name in names:
                 one = visit(tab, root, name, axe)
                 yield Visit(one.page, f"http, {size}, {scheme}", one.outside, one.errors, one.violations)
             tab.close()
-        tab = running.new_page(color_scheme=scheme)
-        for name in names:
+        tab = running.new_page()
+        for name in [] if dark else names:
             one = visit(tab, html.resolve().as_uri() + "/", name)
             yield Visit(one.page, "file", one.outside, one.errors, ())
 
