@@ -4,8 +4,10 @@
 result file and the adapter that ships with the course. A run that is stopped goes on where it was. Only answers are stored: whoever
 reads the file computes the marks.
 
-``rules, 5 shown`` the untouched model, told the house's rules and shown five tickets with their JSON
+``rules``          the untouched model, told the house's rules
+``rules, 5 shown`` the same, and shown five tickets with their JSON
 ``trained``        LoRA by :data:`RECIPE`, three seeds, a prompt of seven words
+:data:`CURVE`      the same recipe with one thing changed, one seed each: fewer tickets, more passes, other ranks, names kept
 """
 
 from __future__ import annotations
@@ -38,6 +40,7 @@ COMMAND = "python -m course_lib.evaluation.ticket_runs"
 RECIPE = Recipe(layers=20, rank=8, alpha=16, epochs=1, batch_size=2, learning_rate=2e-3, dev_checks=2)
 SEEDS = (0, 1, 2)
 SHOTS = ("T-60158", "T-60111", "T-60004", "T-60222", "T-60128")
+CURVE = ("105 tickets", "211 tickets", "105, four times", "rank 1", "rank 32", "names kept")
 DEV = 16
 MARKS = ("valid", "fields", "whole", "voice")
 MAX_NEW_TOKENS, BATCH = 130, 37
@@ -81,7 +84,21 @@ class Filing:
 def ways() -> list[Way]:
     """Every way, in the order of the result file."""
     trained = [Way("trained", replace(RECIPE, seed=seed), len(training_tickets())) for seed in SEEDS]
-    return [*trained, Way("rules, 5 shown")]
+    return [*trained, Way("rules, 5 shown"), Way("rules"), *curve()]
+
+
+def curve() -> list[Way]:
+    """The ways of :data:`CURVE`: what training gives with one thing changed."""
+    everything = len(training_tickets())
+    changes = {
+        "105 tickets": Way("", RECIPE, everything // 4),
+        "211 tickets": Way("", RECIPE, everything // 2),
+        "105, four times": Way("", replace(RECIPE, epochs=4), everything // 4),
+        "rank 1": Way("", replace(RECIPE, rank=1, alpha=2), everything),
+        "rank 32": Way("", replace(RECIPE, rank=32, alpha=64), everything),
+        "names kept": Way("", RECIPE, everything, renamed=False),
+    }
+    return [replace(changes[name], name=name) for name in CURVE]
 
 
 def dev_examples(lm: LanguageModel) -> list[Any]:
@@ -124,7 +141,9 @@ def file_all(lm: LanguageModel, way: Way, progress: bool = False) -> dict[str, A
 
 
 def _messages(way: Way, ticket: RawTicket) -> list[dict[str, str]]:
-    return ticket_messages(ticket) if way.recipe else shown_messages(ticket, shots())
+    if way.recipe:
+        return ticket_messages(ticket)
+    return shown_messages(ticket, shots() if way.name == "rules, 5 shown" else [])
 
 
 def _row(one: Generated) -> dict[str, Any]:
