@@ -277,7 +277,8 @@ olds, news = generate(lm, messages[:2], 40), generate(tuned, messages, 130)
 for (ticket, _), old, new, right in zip(some, olds, news, wanted):
     print(ticket_text(ticket), "\nbefore:", old.replace("\n", " "), "\nafter: ", new)
     print("wanted:", json.dumps(right, ensure_ascii=False), "\n")
-print("yours:", ticket_scores([mark_ticket(*pair) for pair in zip(news, wanted)]))
+for mark, share in ticket_scores([mark_ticket(*pair) for pair in zip(news, wanted)]).items():
+    print(f"your model: {mark} {share:.0%}")
 
 # %% [markdown]
 # All exam tickets, filed by three trainings of the course that differ in the seed:
