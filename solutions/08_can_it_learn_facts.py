@@ -191,8 +191,8 @@ for year in ("2025", "2026"):
 # once, from the start, on the documents of 2026; in the trained wording the old answers are gone.
 #
 # The open book says *neither* nearly always, in both years. The untrained reader does not get the answer out of its passages, as in lab 04, and these
-# questions are put in unusual words. Even its two "old" answers come from misreading a new shelf. So these counts cannot tell you how fresh it is: lab 05
-# could, where nearly every prompt held the new passage at once. Here reading is what fails, and lab 10 works on that.
+# questions are put in unusual words. So these counts cannot tell you how fresh it is: lab 05 could, where nearly every prompt held the new passage at once.
+# Here reading is what fails, and lab 10 works on that.
 
 # %%
 for way, what in runs.about["trainings"].items():

@@ -40,7 +40,6 @@ COMMAND = "python -m course_lib.evaluation.ticket_runs"
 RECIPE = Recipe(layers=20, rank=8, alpha=16, epochs=1, batch_size=2, learning_rate=2e-3, dev_checks=2)
 SEEDS = (0, 1, 2)
 SHOTS = ("T-60158", "T-60111", "T-60004", "T-60222", "T-60128")
-CURVE = ("105 tickets", "211 tickets", "105, four times", "rank 1", "rank 32", "names kept")
 DEV = 16
 MARKS = ("valid", "fields", "whole", "voice")
 MAX_NEW_TOKENS, BATCH = 130, 37
@@ -61,6 +60,20 @@ class Way:
     def key(self) -> str:
         """Its name, with the seed where it was trained."""
         return f"{self.name}, seed {self.recipe.seed}" if self.recipe else self.name
+
+
+CURVE = {
+    way.name: way
+    for way in (
+        Way("105 tickets", RECIPE, 105),
+        Way("211 tickets", RECIPE, 211),
+        Way("105, four times", replace(RECIPE, epochs=4), 105),
+        Way("rank 1", replace(RECIPE, rank=1, alpha=2), 423),
+        Way("rank 32", replace(RECIPE, rank=32, alpha=64), 423),
+        Way("names kept", RECIPE, 423, renamed=False),
+    )
+}
+"""What training gives with one thing changed, by name."""
 
 
 @dataclass(frozen=True)
@@ -84,21 +97,7 @@ class Filing:
 def ways() -> list[Way]:
     """Every way, in the order of the result file."""
     trained = [Way("trained", replace(RECIPE, seed=seed), len(training_tickets())) for seed in SEEDS]
-    return [*trained, Way("rules, 5 shown"), Way("rules"), *curve()]
-
-
-def curve() -> list[Way]:
-    """The ways of :data:`CURVE`: what training gives with one thing changed."""
-    everything = len(training_tickets())
-    changes = {
-        "105 tickets": Way("", RECIPE, everything // 4),
-        "211 tickets": Way("", RECIPE, everything // 2),
-        "105, four times": Way("", replace(RECIPE, epochs=4), everything // 4),
-        "rank 1": Way("", replace(RECIPE, rank=1, alpha=2), everything),
-        "rank 32": Way("", replace(RECIPE, rank=32, alpha=64), everything),
-        "names kept": Way("", RECIPE, everything, renamed=False),
-    }
-    return [replace(changes[name], name=name) for name in CURVE]
+    return [*trained, Way("rules, 5 shown"), Way("rules"), *CURVE.values()]
 
 
 def dev_examples(lm: LanguageModel) -> list[Any]:
