@@ -474,6 +474,16 @@ def book_pdf(target: Annotated[Path, typer.Argument(help="The file to write.")] 
     say(f"{pages} pages in {target.resolve()}")
 
 
+@book.command("slides")
+def book_slides(folder: Annotated[Path, typer.Argument(help="The folder to write into.")] = Path("slides")) -> None:
+    """Make slides for a room from the executed solutions, one deck for each lab. They need a browser and nothing else."""
+    from .book.build import book_folder
+    from .book.slides import write
+
+    for page in write(book_folder(), folder):
+        say(str(page.resolve()))
+
+
 @book.command("results")
 def book_results() -> None:
     """Print the page of measured results, computed from the result files that ship with the course."""

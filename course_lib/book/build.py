@@ -11,12 +11,12 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
 from ..errors import CourseError
 from ..exercises.registry import LABS, exercises_of, quiz_of
-from . import api, messages, results
+from . import api, messages, results, slides, workshop
 from .claims import claims_table
 from .explorables import EXPLORABLES, script
 from .labs import exercise_rows, lab_page, quiz_html, raw_html
@@ -56,11 +56,15 @@ def sources(book: Path) -> Iterator[tuple[str, str | bytes]]:
     """Every file from which the pages are made: its name and content."""
     written = {path.relative_to(book).as_posix(): path for path in sorted(book.rglob("*")) if path.is_file()}
     written = {
-        name: path for name, path in written.items() if not name.startswith((f"{BUILD}/", "_axe/")) and "__pycache__" not in name
+        name: path
+        for name, path in written.items()
+        if not name.startswith((f"{BUILD}/", "_axe/", f"{slides.REVEAL}/")) and "__pycache__" not in name
     }
+    times = workshop.all_times(book.parent)
     generated: dict[str, Callable[[str], str]] = {
         "troubleshooting.md": lambda page: fill(page, "messages", messages.render(messages.collect())),
         "decide.md": lambda page: fill(page, "claims", claims_table()),
+        "workshop/index.md": lambda page: guide(page, times),
     }
     for name, path in written.items():
         if name in generated:
@@ -68,6 +72,10 @@ def sources(book: Path) -> Iterator[tuple[str, str | bytes]]:
         else:
             yield name, path.read_bytes()
     yield from labs(book)
+    for plan in workshop.PLANS:
+        yield f"workshop/{plan.key}.md", workshop.plan_page(plan, times)
+    for name, content in slides.decks(book):
+        yield f"_extra/slides/{name}", content
     yield "exercises.md", exercises_page()
     yield "explore/quizzes.md", quizzes_page()
     yield "results.md", results.page()
@@ -91,6 +99,19 @@ def fill(page: str, name: str, text: str) -> str:
     if page.count(mark) != 1:
         raise CourseError(f"A page of the book has {page.count(mark)} places for its {name}, not one.", f"write {mark} once.")
     return page.replace(mark, text)
+
+
+def guide(page: str, times: Mapping[str, workshop.LabTimes]) -> str:
+    """The facilitator's guide with its tables."""
+    tables = {
+        "plans": workshop.plans_table(times),
+        "speeds": workshop.speeds_table(times),
+        "machine": workshop.machine_table(times),
+        "slides": "\n".join(workshop.slides_link(lab) for lab in times.values()),
+    }
+    for name, text in tables.items():
+        page = fill(page, name, text)
+    return page
 
 
 def labs(book: Path) -> Iterator[tuple[str, str]]:
@@ -159,8 +180,11 @@ def contents(book: Path) -> str:
         if files := [f"labs/{LABS[number]}" for number in numbers if number in LABS]:
             part(caption, files)
     part("Try it here", [f"explore/{name}" for name in ("retrieval", "chunking", "injections", "quizzes")])
-    guides = [name for name in ("instructors", "another-vector-store") if (book / f"{name}.md").exists()]
-    part("Look it up", ["results", "exercises", "glossary", "references", "data-card", "model-card", *guides, "troubleshooting"])
+    part("Teach it", ["workshop/index"])
+    lines += ["    sections:", *(f"    - file: workshop/{plan.key}" for plan in workshop.PLANS)]
+    lines += [f"  - file: {name}" for name in ("instructors",) if (book / f"{name}.md").exists()]
+    looked_up = ["results", "exercises", "glossary", "references", "data-card", "model-card", "another-vector-store"]
+    part("Look it up", [*looked_up, "troubleshooting"])
     part("The library", ["api/index"])
     lines += ["    sections:", *(f"    - file: api/{key}" for key in api.PAGES)]
     return "\n".join(lines) + "\n"
