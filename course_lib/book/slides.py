@@ -90,6 +90,20 @@ def first_words(paragraph: str, limit: int = WORDS) -> str:
     return " ".join(taken)
 
 
+def opening(parts: list[str], limit: int = WORDS) -> str:
+    """As many paragraphs from the beginning as fit into ``limit`` words; of the first at least its first sentence.
+
+    >>> opening(["One two.", "Three.", "Four five."], 3)
+    'One two.\\n\\nThree.'
+    """
+    taken = [first_words(parts[0], limit)]
+    for before, part in zip(parts, parts[1:], strict=False):
+        if taken[-1].split() != before.split() or len(" ".join([*taken, part]).split()) > limit:
+            break
+        taken.append(part)
+    return "\n\n".join(taken)
+
+
 def paragraphs(text: str) -> list[str]:
     """The paragraphs of a cell of text, headings and clocks aside; a formula on lines of its own is one.
 
@@ -107,12 +121,8 @@ def title_slide(text: str) -> Slide:
     """The first cell: the title, what one will do, how long it takes."""
     title, *rest = text.splitlines()
     will, *more = paragraphs("\n".join(rest))
-    name = to_html(title.removeprefix("# "))
-    return Slide(
-        f"<h1>{name.strip().removeprefix('<p>').removesuffix('</p>')}</h1>{to_html(will)}<div class='small'>{to_html(' '.join(more))}</div>",
-        "",
-        True,
-    )
+    name = inline(title.removeprefix("# "))
+    return Slide(f"<h1>{name}</h1>{to_html(will)}<div class='small'>{to_html(' '.join(more))}</div>", "", True)
 
 
 def text_slides(text: str) -> Iterator[Slide]:
@@ -121,23 +131,25 @@ def text_slides(text: str) -> Iterator[Slide]:
     parts = paragraphs(own)
     asks = [one for one in parts if one.startswith("**Before you run")]
     if heading := re.match(r"## (.+)\n\*(minute \d+ · \d+ minutes?)\*", own):
-        lead = next((one for one in parts if one not in asks and not one.startswith("|")), "")
-        notes = to_html("\n\n".join(one for one in parts if one not in asks))
-        yield Slide(f"<h2>{inline(heading[1])}</h2><p class='small'>{heading[2]}</p>{to_html(first_words(lead))}", notes, True)
+        said = [one for one in parts if one not in asks]
+        if said:
+            head = f"<h2>{inline(heading[1])}</h2><p class='small'>{heading[2]}</p>"
+            yield Slide(head + to_html(opening(said)), to_html("\n\n".join(said)), True)
     for ask in asks:
         yield Slide(
-            f"<h2>Before you run</h2>{to_html(capital(re.sub(r'^[*][*]Before you run(?: the next cell)?[*][*][:,] *', '', ask)))}",
+            f"<h2>Before you run</h2>{to_html(without_lead('Before you run(?: the next cell)?', ask))}",
             "Let everybody write down an answer; count hands before you go on.",
         )
 
 
-def capital(text: str) -> str:
-    """The text with a capital at its beginning.
+def without_lead(lead: str, paragraph: str) -> str:
+    """A paragraph without the words in bold that it begins with (a regular expression), with a capital.
 
-    >>> capital("of 12 answers")
-    'Of 12 answers'
+    >>> without_lead("Next", "**Next:** in lab 03")
+    'In lab 03'
     """
-    return text[:1].upper() + text[1:]
+    said = re.sub(rf"^[*][*]{lead}[.:]?[*][*][.:,]? *", "", paragraph)
+    return said[:1].upper() + said[1:]
 
 
 def inline(text: str) -> str:
@@ -153,10 +165,9 @@ def recap_slides(text: str) -> Iterator[Slide]:
         yield Slide(f"<h2>What you saw</h2><ul>{items}</ul>", "", at == 0)
     for part in paragraphs(text):
         if part.startswith("**Where this breaks"):
-            said = re.sub(r"^[*][*]Where this breaks[.:]?[*][*][.:]? *", "", part)
-            yield Slide(f"<h2>Where this breaks</h2>{to_html(said)}")
+            yield Slide(f"<h2>Where this breaks</h2>{to_html(without_lead('Where this breaks', part))}")
         if part.startswith("**Next"):
-            yield Slide(f"<h2>Next</h2>{to_html(capital(re.sub(r'^[*][*]Next[.:]?[*][*][.:]? *', '', part)))}")
+            yield Slide(f"<h2>Next</h2>{to_html(without_lead('Next', part))}")
 
 
 def exercise_slides(text: str, stub: str, answer: str) -> Iterator[Slide]:
@@ -166,7 +177,7 @@ def exercise_slides(text: str, stub: str, answer: str) -> Iterator[Slide]:
     parts = paragraphs(asked)
     name = inline(title.removeprefix("### "))
     yield Slide(
-        f"<h2>{name}</h2><p class='small'>{header.strip('*')}</p>{to_html(first_words(parts[0]))}{code(stub)}",
+        f"<h2>{name}</h2><p class='small'>{header.strip('*')}</p>{to_html(opening(parts))}{code(stub)}",
         to_html("\n\n".join(parts)),
     )
     yield Slide(
