@@ -158,6 +158,7 @@ PLANS = (
             (
                 Pause("welcome: the question, and a show of hands", 10),
                 Lab("00"),
+                COFFEE,
                 Lab("01"),
                 COFFEE,
                 Lab("02"),
