@@ -127,14 +127,13 @@ def title_slide(text: str) -> Slide:
 
 def text_slides(text: str) -> Iterator[Slide]:
     """The slides that a cell of text gives: a section's beginning, a prompt to predict, the recap; an exercise has its own."""
-    own = text.split("### Exercise")[0]
+    own = re.sub(r"\s+(?=\*\*Before you run)", "\n\n", text.split("### Exercise")[0])  # it may stand within a paragraph
     parts = paragraphs(own)
     asks = [one for one in parts if one.startswith("**Before you run")]
     if heading := re.match(r"## (.+)\n\*(minute \d+ · \d+ minutes?)\*", own):
         said = [one for one in parts if one not in asks]
-        if said:
-            head = f"<h2>{inline(heading[1])}</h2><p class='small'>{heading[2]}</p>"
-            yield Slide(head + to_html(opening(said)), to_html("\n\n".join(said)), True)
+        head = f"<h2>{inline(heading[1])}</h2><p class='small'>{heading[2]}</p>"
+        yield Slide(head + to_html(opening(said) if said else ""), to_html("\n\n".join(said)), True)
     for ask in asks:
         yield Slide(
             f"<h2>Before you run</h2>{to_html(without_lead('Before you run(?: the next cell)?', ask))}",
