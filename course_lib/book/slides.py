@@ -231,7 +231,8 @@ def slides_of(solution: Json, learners: Json, lab: str) -> list[Slide]:
     for cell in cells[1:]:
         text = text_of(cell)
         if cell["cell_type"] == "markdown":
-            slides += recap_slides(text) if text.startswith("## What you saw") else text_slides(text)
+            for part in re.split(r"^(?=## )", text, flags=re.MULTILINE):  # a section may begin in the middle of a cell
+                slides += recap_slides(part) if part.startswith("## What you saw") else text_slides(part)
             asked, waiting = "**Before you run" in text, text if "### Exercise" in text else waiting
         elif exercise := cell["metadata"].get("exercise"):
             slides += exercise_slides(waiting, stubs[exercise], text)
