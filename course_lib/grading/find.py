@@ -171,7 +171,10 @@ def _is_stub(tree: ast.Module, function: str) -> bool:
     for node in tree.body:
         if isinstance(node, ast.FunctionDef) and node.name == function:
             body = [one for one in node.body if not (isinstance(one, ast.Expr) and isinstance(one.value, ast.Constant))]
-            return all(isinstance(one, ast.Pass) or (isinstance(one, ast.Raise) and "NotImplementedError" in ast.dump(one)) for one in body)
+            return all(
+                isinstance(one, ast.Pass) or (isinstance(one, ast.Raise) and "NotImplementedError" in ast.dump(one))
+                for one in body
+            )
     return False
 
 
@@ -228,7 +231,12 @@ def _locate(
         if re.search(pattern, cell.source):
             answer.notes.append(f"! the cell {says}")
     if tree is not None:
-        others = [(node, 1) for at, one in enumerate(trees) if one is not None and at != place and cells[at].kind == "code" for node in one.body]
+        others = [
+            (node, 1)
+            for at, one in enumerate(trees)
+            if one is not None and at != place and cells[at].kind == "code"
+            for node in one.body
+        ]
         answer.carried = _carry(_used(tree) - names[place], [*pool, *others], exercise.function)
     return answer
 

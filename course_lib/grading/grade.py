@@ -46,7 +46,11 @@ class Options:
 
 def tests_hash(lab: str) -> str:
     """A hash of what decides: the exercises of a lab (of all for ""), and the judge."""
-    names = [f"exercises/lab_{lab}.py"] if lab else sorted(f"exercises/{path.name}" for path in (PACKAGE / "exercises").glob("lab_*.py"))
+    names = (
+        [f"exercises/lab_{lab}.py"]
+        if lab
+        else sorted(f"exercises/{path.name}" for path in (PACKAGE / "exercises").glob("lab_*.py"))
+    )
     names += ["exercises/judge.py", "grading/verdict.py", "grading/splice.py"]
     return hashlib.sha256(b"\0".join((PACKAGE / name).read_bytes() for name in names)).hexdigest()[:16]
 
@@ -179,7 +183,9 @@ def _run_file(folder: Path, options: Options, level: str) -> dict[str, Any]:
         changed = [name for name, value in now.items() if before.get(name) != value]
         changed += ["seed"] if options.seed not in (-1, before["seed"]) else []
         if changed:
-            raise CourseError(f"The run in {folder} cannot be resumed: {', '.join(changed)} changed.", "grade anew, without --resume.")
+            raise CourseError(
+                f"The run in {folder} cannot be resumed: {', '.join(changed)} changed.", "grade anew, without --resume."
+            )
         return before
     now["seed"] = options.seed if options.seed >= 0 else secrets.randbelow(1 << 31)
     (folder / RESULTS).unlink(missing_ok=True)
@@ -262,13 +268,19 @@ def _mend_last_line(path: Path) -> None:
 
 
 def _row(one: Submission, worker: Worker, options: Options, run: dict[str, Any]) -> dict[str, Any]:
-    from .runner import UNREADABLE, _nothing
+    from .runner import UNREADABLE, nothing
 
     if one.problem:
-        result = {**_nothing(options.lab, UNREADABLE, one.problem, options.only), "key": one.key, "seconds": 0.0}
+        result = {**nothing(options.lab, UNREADABLE, one.problem, options.only), "key": one.key, "seconds": 0.0}
     else:
         result = worker.grade(
-            {"content": base64.b64encode(one.content).decode(), "seed": run["seed"], "lab": options.lab, "only": options.only, "key": one.key}
+            {
+                "content": base64.b64encode(one.content).decode(),
+                "seed": run["seed"],
+                "lab": options.lab,
+                "only": options.only,
+                "key": one.key,
+            }
         )
     return {
         "learner": one.learner, "file": one.name, "changed": one.changed, **result, "isolation": run["isolation"], "submission": one.sha256,

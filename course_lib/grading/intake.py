@@ -108,7 +108,9 @@ def _of_zip(path: Path, parts: tuple[str, ...]) -> Iterator[Submission]:
                     with archive.open(entry) as stream:
                         data = stream.read(LARGEST + 1)  # the size that a zip states may be a lie
                     large = len(data) > LARGEST
-                    yield Submission(learner, name, b"" if large else data, f"it is larger than {LARGEST >> 20} MB" if large else "")
+                    yield Submission(
+                        learner, name, b"" if large else data, f"it is larger than {LARGEST >> 20} MB" if large else ""
+                    )
     except Exception as error:  # zipfile has many ways to say that a zip is damaged
         yield Submission(learner, visible("/".join(parts)), problem=f"the zip is damaged ({type(error).__name__})")
         return

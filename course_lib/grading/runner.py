@@ -218,15 +218,15 @@ def grade_notebook(content: bytes, room: Room, seed: int, lab: str = "", only: S
     try:
         cells, named, version = read_cells(content)
     except ValueError as error:
-        return _nothing(lab, UNREADABLE, str(error), only)
+        return nothing(lab, UNREADABLE, str(error), only)
     here = named or guess_lab(cells)
     if not here:
-        return _nothing(lab, NOTHING, "no exercise of any lab was found in it", only)
+        return nothing(lab, NOTHING, "no exercise of any lab was found in it", only)
     exercises = [one for one in exercises_of(lab or here) if not only or one.id in only]
     answers = locate(cells, exercises, lab_cells(lab or here))
     if not any(answer.found for answer in answers.values()):
         says = f"this is lab {here} ({LABS[here]})" if lab and here != lab else "none of its exercises was found"
-        return _nothing(lab or here, OTHER_LAB if lab and here != lab else NOTHING, says, only)
+        return nothing(lab or here, OTHER_LAB if lab and here != lab else NOTHING, says, only)
     if (shipped := shipped_labs().get(lab or here)) and version and version != read_cells(shipped.read_bytes())[2]:
         notes.append("made from another version of the lab")
     plugin = Grading(room, answers, seed)
@@ -243,13 +243,20 @@ def grade_notebook(content: bytes, room: Room, seed: int, lab: str = "", only: S
     return _result(lab or here, GRADED, "", exercises, answers, plugin.verdicts, notes)
 
 
-def _nothing(lab: str, state: str, reason: str, only: Sequence[str] = ()) -> dict[str, Any]:
+def nothing(lab: str, state: str, reason: str, only: Sequence[str] = ()) -> dict[str, Any]:
+    """The result of a submission in which there is nothing to grade, and why."""
     exercises = [one for one in (exercises_of(lab) if lab else []) if not only or one.id in only]
     return _result(lab, state, reason, exercises, {}, {}, [])
 
 
 def _result(
-    lab: str, state: str, reason: str, exercises: Sequence[Exercise], answers: dict[str, Answer], verdicts: dict[str, Verdict], notes: list[str]
+    lab: str,
+    state: str,
+    reason: str,
+    exercises: Sequence[Exercise],
+    answers: dict[str, Answer],
+    verdicts: dict[str, Verdict],
+    notes: list[str],
 ) -> dict[str, Any]:
     rows = []
     for exercise in exercises:
@@ -269,6 +276,6 @@ def _result(
 def broken(lab: str, reason: str) -> dict[str, Any]:
     """The result of a submission that could not be graded for a reason that is not its own."""
     try:
-        return _nothing(lab, BROKEN, reason)
+        return nothing(lab, BROKEN, reason)
     except CourseError:
-        return _nothing("", BROKEN, reason)
+        return nothing("", BROKEN, reason)

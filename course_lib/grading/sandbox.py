@@ -191,7 +191,21 @@ def bubblewrap_command(room: Path, limits: Limits, uid: int | None) -> list[str]
         command += ["--symlink", os.readlink(folder), folder] if os.path.islink(folder) else ["--ro-bind", folder, folder]
     if any(str(PACKAGE).startswith(folder + "/") for folder in folders):
         command += ["--tmpfs", str(PACKAGE), "--remount-ro", str(PACKAGE)]
-    command += ["--proc", "/proc", "--dev", "/dev", "--ro-bind", str(room), ROOM, "--dir", "/tmp", "--size", str(MB), "--tmpfs", WORK]
+    command += [
+        "--proc",
+        "/proc",
+        "--dev",
+        "/dev",
+        "--ro-bind",
+        str(room),
+        ROOM,
+        "--dir",
+        "/tmp",
+        "--size",
+        str(MB),
+        "--tmpfs",
+        WORK,
+    ]
     command += ["--remount-ro", "/"]
     for name, value in _environment(WORK).items():
         command += ["--setenv", name, value]
@@ -202,7 +216,16 @@ def _environment(home: str) -> dict[str, str]:
     kept = {name: os.environ[name] for name in ("SYSTEMROOT", "TEMP", "LD_LIBRARY_PATH") if name in os.environ}
     threads = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL", "NUMEXPR")}
     quiet = {"PYTHONDONTWRITEBYTECODE": "1", "PYTHONNOUSERSITE": "1", "PYTHONHASHSEED": "0", "PYTHONUTF8": "1"}
-    return {**kept, **threads, **quiet, "PATH": "/usr/bin:/bin", "HOME": home, "TMPDIR": home, "IPYTHONDIR": f"{home}/.ipython", "LANG": "C.UTF-8"}
+    return {
+        **kept,
+        **threads,
+        **quiet,
+        "PATH": "/usr/bin:/bin",
+        "HOME": home,
+        "TMPDIR": home,
+        "IPYTHONDIR": f"{home}/.ipython",
+        "LANG": "C.UTF-8",
+    }
 
 
 def _python(room: str, call: str = "main()") -> list[str]:

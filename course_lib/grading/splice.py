@@ -44,8 +44,12 @@ def splice(answer: Answer, exercise: Exercise, seed: int) -> Any:
 
     parts = [(CARRIED, source) for source in answer.carried] + [(LEARNER, answer.source)]
     parts += [(QUESTION, source) for source in questions(exercise, seed)]
-    cells = [new_code_cell(source, id=f"{part}-{number}", metadata={"course": part}) for number, (part, source) in enumerate(parts)]
-    return new_notebook(cells=cells, metadata={"kernelspec": {"name": f"course-{exercise.id}", "display_name": "", "language": "python"}})
+    cells = [
+        new_code_cell(source, id=f"{part}-{number}", metadata={"course": part}) for number, (part, source) in enumerate(parts)
+    ]
+    return new_notebook(
+        cells=cells, metadata={"kernelspec": {"name": f"course-{exercise.id}", "display_name": "", "language": "python"}}
+    )
 
 
 def write_notebook(notebook: Any, path: Path) -> None:

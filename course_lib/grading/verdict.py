@@ -105,14 +105,18 @@ def judge_answers(exercise: Exercise, cases: Sequence[Case], answers: Any) -> Ve
         truths.append(truth)
     passed = sum(one.passed for one in judged)
     if passed == len(cases):
-        return Verdict(exercise.id, exercise.title, PASSED, exercise.points, exercise.points, "", passed=passed, total=passed, cases=judged)
+        return Verdict(
+            exercise.id, exercise.title, PASSED, exercise.points, exercise.points, "", passed=passed, total=passed, cases=judged
+        )
     try:
         sentence = explain(exercise, cases, results, truths) or ""
     except (OverflowError, RecursionError, ValueError, TypeError, MemoryError):
         sentence = ""
     public = [one for one in judged if not one.hidden and not one.passed]
     message = f"{passed} of {len(cases)} cases are right. " + (
-        f"A public one that is not: {public[0].call}: {public[0].says}." if public else "The public cases are; hidden ones are not."
+        f"A public one that is not: {public[0].call}: {public[0].says}."
+        if public
+        else "The public cases are; hidden ones are not."
     )
     made = verdict(exercise, FAILED, message, misconception=sentence, passed=passed, total=len(cases), cases=judged)
     return made

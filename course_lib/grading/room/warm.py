@@ -93,7 +93,9 @@ def keep(order: dict[str, Any], channel: socket.socket, shell: Any) -> None:
             code = 0
         except BaseException as error:
             try:
-                channel.sendall((json.dumps({"kind": "broken", "says": f"{type(error).__name__}: {error}"[:300]}) + "\n").encode())
+                channel.sendall(
+                    (json.dumps({"kind": "broken", "says": f"{type(error).__name__}: {error}"[:300]}) + "\n").encode()
+                )
             except OSError:
                 pass
         finally:

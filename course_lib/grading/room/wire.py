@@ -130,5 +130,3 @@ def loads(text: str) -> Any:
         raise ValueError("too deep") from None
     except (OverflowError, MemoryError, TypeError) as error:
         raise ValueError(str(error)) from error
-
-
