@@ -151,6 +151,22 @@ class Channel:
         else:
             self.end("ended", "it ended Python before the answers were there")
 
+    def finish(self, until: float) -> None:
+        """Say that no more cells will come, and wait until the keeper has put everything away."""
+        if self.ended is None:
+            try:
+                self.socket.shutdown(socket.SHUT_WR)
+                self.socket.settimeout(0.05)
+                while time.monotonic() < until:
+                    try:
+                        if not self.socket.recv(1 << 16):
+                            break
+                    except TimeoutError:
+                        continue
+            except OSError:
+                pass
+        self.end("finished")
+
     def end(self, reason: str, detail: str = "") -> None:
         """Hang up; the keeper then ends the processes."""
         if self.ended is None:
@@ -282,6 +298,7 @@ class Room:
         self.channels: list[Channel] = []
         self.colds: list[subprocess.Popen[bytes]] = []
         self.base: set[int] = set()
+        self.look = 0.0
 
     def __enter__(self) -> Room:
         self.folder = Path(tempfile.mkdtemp(prefix="course-room-"))
@@ -398,9 +415,12 @@ class Room:
                     continue
 
     def _watch(self) -> str:
-        """What is wrong with the processes in the room, or nothing."""
+        """What is wrong with the processes in the room, or nothing. It looks five times a second."""
         import psutil
 
+        if time.monotonic() < self.look:
+            return ""
+        self.look = time.monotonic() + 0.2
         memory = count = 0
         for process in self._processes():
             try:
@@ -429,13 +449,13 @@ class Room:
 
     def finish(self, channel: Channel) -> bool:
         """End one exercise and wait until nothing of it runs. Returns whether something had been left running."""
-        channel.end("finished")
         patience = time.monotonic() + 3
+        channel.finish(patience)
         while self._running():
             if time.monotonic() > patience:
                 self.close()
                 return True
-            time.sleep(0.002)
+            time.sleep(0.02)
         for folder in self.folder.glob("work-*"):
             shutil.rmtree(folder, ignore_errors=True)
         return False
@@ -454,8 +474,6 @@ class Room:
 
     def close(self) -> None:
         """Kill the warm parent and everything below it."""
-        import psutil
-
         for channel in self.channels:
             channel.end("closed")
         self.channels.clear()
@@ -465,16 +483,7 @@ class Room:
         for one in [self.process, *self.colds]:
             if one is None:
                 continue
-            victims: list[Any] = []
-            try:
-                victims = psutil.Process(one.pid).children(recursive=True)
-            except psutil.Error:
-                pass
-            for victim in victims:
-                try:
-                    victim.kill()
-                except psutil.Error:
-                    continue
+            _end_below(one.pid)
             one.kill()
             one.wait()
         self.process, self.colds = None, []
@@ -482,7 +491,7 @@ class Room:
             self._end_strays()
 
     def _end_strays(self) -> None:
-        """As root: whatever still runs as the room's own user. Otherwise: orphans that came to this process."""
+        """As root: whatever still runs as the room's own user."""
         import psutil
 
         for process in psutil.process_iter():
@@ -491,3 +500,32 @@ class Room:
                     process.kill()
             except (psutil.Error, AttributeError):
                 continue
+
+
+def _end_below(pid: int, patience: float = 5.0) -> None:
+    """Stop, then kill, everything below a process, until nothing is left."""
+    import psutil
+
+    until = time.monotonic() + patience
+    while time.monotonic() < until:
+        try:
+            victims = psutil.Process(pid).children(recursive=True)
+        except psutil.Error:
+            return
+        if not [victim for victim in victims if _alive(victim)]:
+            return
+        for send in ("suspend", "kill"):
+            for victim in victims:
+                try:
+                    getattr(victim, send)()
+                except psutil.Error:
+                    continue
+
+
+def _alive(process: Any) -> bool:
+    import psutil
+
+    try:
+        return bool(process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.Error:
+        return False

@@ -18,32 +18,50 @@ from typing import Any
 from . import isolate, kernel
 
 
-def children() -> list[int]:
-    """The processes whose parent this one is (Linux; elsewhere none are known)."""
-    found = []
+def descendants() -> list[int]:
+    """All processes below this one (Linux; elsewhere none are known)."""
+    below: dict[int, list[int]] = {}
     for name in os.listdir("/proc") if os.path.isdir("/proc/self") else []:
         if name.isdecimal():
             try:
                 with open(f"/proc/{name}/stat", encoding="latin-1") as stream:
-                    if int(stream.read().rsplit(")", 1)[1].split()[1]) == os.getpid():
-                        found.append(int(name))
-            except (OSError, ValueError, IndexError):
+                    state, parent = stream.read().rsplit(")", 1)[1].split()[:2]
+            except (OSError, ValueError):
                 continue
+            if state != "Z":
+                below.setdefault(int(parent), []).append(int(name))
+    found, look = [], [os.getpid()]
+    while look:
+        more = below.get(look.pop(), [])
+        found += more
+        look += more
     return found
 
 
-def end_children(patience: float = 2.0) -> None:
-    """Kill every child, and their children as they come back to this subreaper, until none is left."""
+def signal_all(pids: list[int], number: int) -> None:
+    """Send a signal to whoever still takes it."""
+    for pid in pids:
+        try:
+            os.kill(pid, number)
+        except OSError:
+            continue
+
+
+def end_descendants(patience: float = 2.0) -> None:
+    """Kill everything below this process, orphans too, which come back to a subreaper.
+
+    All are stopped before any is killed, or those left would fork into the room that the killed ones leave.
+    """
     until = time.monotonic() + patience
     while time.monotonic() < until:
-        left = children()
-        for pid in left:
-            try:
-                os.kill(pid, signal.SIGKILL)
-            except OSError:
-                continue
+        stopped: set[int] = set()
+        while (left := set(descendants()) - stopped) and time.monotonic() < until:
+            signal_all(sorted(left), signal.SIGSTOP)
+            stopped |= left
+        signal_all(sorted(stopped), signal.SIGKILL)
+        time.sleep(0.002)
         reap()
-        if not left:
+        if not descendants():
             return
 
 
@@ -110,7 +128,7 @@ def keep(order: dict[str, Any], channel: socket.socket, shell: Any) -> None:
             _, status = os.waitpid(child, 0)
             break
     if not order["namespaces"]:
-        end_children()
+        end_descendants()
     code = -os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)
     try:
         channel.settimeout(1)
@@ -149,7 +167,7 @@ def main(reach: Sequence[str] = ()) -> None:
             finally:
                 os._exit(0)
         channel.close()
-    end_children()
+    end_descendants()
 
 
 def cold(port: int, secret: str) -> None:
