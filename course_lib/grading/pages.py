@@ -41,7 +41,7 @@ def feedback_name(row: dict[str, Any]) -> str:
     """A file name for the feedback on a submission, whatever the learner is called.
 
     >>> feedback_name({"learner": "../Änna", "file": "a.ipynb"})
-    'nna-ecce1c21.html'
+    'nna-dd7e5c4b.html'
     """
     plain = re.sub(r"[^A-Za-z0-9]+", "-", row["learner"]).strip("-")[:40] or "learner"
     return f"{plain}-{hashlib.sha256((row['learner'] + '/' + row['file']).encode('utf-8', 'surrogatepass')).hexdigest()[:8]}.html"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import random
 from pathlib import Path
@@ -34,7 +35,8 @@ def questions(exercise: Exercise, seed: int) -> list[str]:
 
 
 def _question(exercise: Exercise, cases: list[Case]) -> str:
-    request = dumps([{"args": tuple(case.args), "kwargs": dict(case.kwargs)} for case in cases])
+    copies = [copy.deepcopy((case.args, case.kwargs)) for case in cases]  # as a check would hand them over
+    request = dumps([{"args": tuple(args), "kwargs": dict(kwargs)} for args, kwargs in copies])
     return f"from course_answers import answer\nanswer({exercise.function}, {request!r})"
 
 

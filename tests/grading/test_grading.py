@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import csv
 import json
 import os
@@ -67,7 +68,7 @@ def test_the_kernel_gets_inputs_and_no_expected_result(exercise):
     assert len(sent) == len(hidden)
     assert all(set(one) == {"args", "kwargs"} for one in sent)
     for one, case in zip(sent, hidden):
-        packed = [json.loads(wire.dumps(value)) for value in (one["args"], case.args)]
+        packed = [json.loads(wire.dumps(value)) for value in (one["args"], copy.deepcopy(case.args))]
         assert packed[0] == packed[1]
     expected = [plain(call_or_error(exercise.reference, case)) for case in hidden]
     got = [
