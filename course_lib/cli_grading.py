@@ -63,6 +63,9 @@ def grade(
     submissions: Annotated[Path, typer.Argument(help="A folder of notebooks, of zips, or with one folder per learner.")],
     out: Book = Path("gradebook.csv"),
     lab: Annotated[str | None, typer.Option(help="Grade this lab only.", show_default="each notebook's own")] = None,
+    release: Annotated[
+        Path | None, typer.Option(help="The release.json of what you handed out: grade its exercises only.")
+    ] = None,
     jobs: Jobs = 1,
     sandbox: Sandbox = "auto",
     require_sandbox: Required = False,
@@ -72,11 +75,13 @@ def grade(
 ) -> None:
     """Grade a class: run each learner's exercise cells in a sandbox under nbval, judge outside, write a gradebook."""
     from .grading.grade import Options, grade_folder
+    from .grading.release import exercises_of_release
     from .grading.reports import folder_of, write_reports
     from .grading.sandbox import Limits
 
+    only = exercises_of_release(release) if release else ()
     options = Options(
-        lab=_lab(lab), jobs=jobs, sandbox=sandbox, require_sandbox=require_sandbox, seed=-1 if seed is None else seed, resume=resume,
+        lab=_lab(lab), only=only, jobs=jobs, sandbox=sandbox, require_sandbox=require_sandbox, seed=-1 if seed is None else seed, resume=resume,
         limits=Limits(cell=timeout, wall=timeout * 2),
     )  # fmt: skip
     _, rows = grade_folder(submissions, folder_of(out), options, _progress)

@@ -249,10 +249,10 @@ def _carry(needed: set[str], pool: Sequence[tuple[ast.stmt, int]], function: str
             defining[name] = number  # the last wins, and the learner's come last
     wanted, chosen = {name for name in needed if name != function}, set()
     while wanted:
-        number = defining.get(wanted.pop())
-        if number is not None and number not in chosen:
-            chosen.add(number)
-            wanted |= _used(pool[number][0]) - _defined(pool[number][0])
+        at = defining.get(wanted.pop())
+        if at is not None and at not in chosen:
+            chosen.add(at)
+            wanted |= _used(pool[at][0]) - _defined(pool[at][0])
     try:
         return [ast.unparse(pool[number][0]) for number in sorted(chosen)]
     except UNREADABLE:

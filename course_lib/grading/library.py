@@ -129,8 +129,7 @@ def make_library(folder: Path) -> None:
         source = (PACKAGE / (module.replace(".", "/") + ".py")).read_text(encoding="utf-8")
         target.write_text(extract(source, names) + TAIL, encoding="utf-8")
     for package, module in REEXPORTED.items():
-        names = ", ".join(PROVIDED[module])
-        text = f"from course_lib.{module} import {names}{TAIL}"
+        text = f"from course_lib.{module} import {', '.join(PROVIDED[module])}{TAIL}"
         (folder / "course_lib" / package / "__init__.py").write_text(text, encoding="utf-8")
     (folder / "course_lib" / "__init__.py").write_text(ROOT, encoding="utf-8")
     (folder / "course_room").mkdir(exist_ok=True)

@@ -98,8 +98,8 @@ def summary_page(rows: Sequence[dict[str, Any]]) -> str:
         (one["exercise"], one["misconception"]) for row in counted for one in row["exercises"] if one["misconception"]
     )
     items = "".join(f"<li>{_e(id)}, {count} times: {_e(sentence)}</li>" for (id, sentence), count in mistakes.most_common(12))
-    states = Counter(row["state"] for row in rows)
-    said = ", ".join(f"{count} {_e(state)}" for state, count in sorted(states.items()))
+    kinds = Counter(row["state"] for row in rows)
+    said = ", ".join(f"{count} {_e(state)}" for state, count in sorted(kinds.items()))
     body = f"<h1>The class</h1><p>{len(rows)} submissions: {said}. Isolation: {_e(', '.join(sorted({row['isolation'] for row in rows})))}.</p>"
     body += table + '<p class="quiet">A cell is the share of cases that are right; points come for all of them only (✓).</p>'
     body += f"<h2>Commonest mistakes</h2><ul>{items}</ul>" if items else ""

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import CourseError
-from ..exercises.registry import exercises_of
+from ..exercises.registry import exercises_of, get_exercise
 from ..workspace import atomic_write, find_lab
 
 
@@ -81,3 +81,11 @@ def _stamp(path: Path) -> str:
         return str(json.loads(path.read_text(encoding="utf-8"))["metadata"]["course"]["release"])
     except (OSError, ValueError, KeyError, TypeError):
         return ""
+
+
+def exercises_of_release(path: Path) -> tuple[str, ...]:
+    """The exercises that a ``release.json`` handed out. Raises :class:`CourseError` if it is none."""
+    try:
+        return tuple(sorted(get_exercise(id).id for id in json.loads(path.read_text(encoding="utf-8"))["points"]))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise CourseError(f"{path} is no release ({error}).", "name the release.json that `course release` wrote.") from error

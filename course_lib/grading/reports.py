@@ -116,13 +116,21 @@ def gradebook(rows: Sequence[Row]) -> str:
         + ["submission", "tests", "environment"]
     )
     for row in rows:
-        by_id = {one["exercise"]: one["final"] for one in row["exercises"]}
+        by_id = {one["exercise"]: f"{one['final']:g}" for one in row["exercises"]}
         reasons = [row["reason"]] if row["reason"] else []
         reasons += [
             f"{one['exercise']}: {one['message']}" for one in row["exercises"] if one["state"] not in (PASSED, NOT_ATTEMPTED)
         ]
         isolation = row["isolation"] + (f" ({UNPROTECTED}: files, network)" if row["isolation"] == NONE else "")
-        cells = [row["learner"], row["lab"], row["file"], "yes" if row["counts"] else "no", row["final"], row["of"], row["state"]]
+        cells = [
+            row["learner"],
+            row["lab"],
+            row["file"],
+            "yes" if row["counts"] else "no",
+            f"{row['final']:g}",
+            row["of"],
+            row["state"],
+        ]
         cells += [" · ".join([*reasons, *row["notes"]])[:1000] if not row["exercises"] or reasons or row["notes"] else ""]
         cells += [by_id.get(id, "") for id in ids]
         cells += [

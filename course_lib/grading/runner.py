@@ -168,8 +168,8 @@ def _join(parts: Sequence[Any]) -> Any:
     """The answers to the public and to the hidden question, as one."""
     if any(isinstance(part, dict) and "no function" in part for part in parts):
         return {"no function": None}
-    lists = [part.get("answers") if isinstance(part, dict) else None for part in parts]
-    return {"answers": [entry for one in lists for entry in one] if all(isinstance(one, list) for one in lists) else None}
+    lists = [part["answers"] for part in parts if isinstance(part, dict) and isinstance(part.get("answers"), list)]
+    return {"answers": [entry for one in lists for entry in one]} if len(lists) == len(parts) else None
 
 
 def _why(kernel: RoomKernel, exercise: Exercise) -> str:
@@ -191,8 +191,19 @@ def run_nbval(notebooks: Sequence[Path], folder: Path, plugin: Grading) -> None:
 
     before, nbval.plugin.RunningKernel = nbval.plugin.RunningKernel, plugin.kernel
     os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
-    arguments = ["-p", "nbval.plugin", "--nbval-lax", "-p", "no:cacheprovider", "-p", "no:doctest", "--color=no", "-q", "--tb=no"]
-    arguments += ["--capture=no", "-c", os.devnull, "--rootdir", str(folder), f"--nbval-cell-timeout={plugin.room.limits.wall}"]
+    arguments = [
+        "-p",
+        "nbval.plugin",
+        "--nbval-lax",
+        f"--nbval-cell-timeout={plugin.room.limits.wall}",
+        "--color=no",
+        "-q",
+        "--tb=no",
+    ]
+    arguments += ["-c", os.devnull, f"--rootdir={folder}", f"--confcutdir={folder}", "--capture=no"]
+    idle = "cacheprovider doctest unraisableexception threadexception warnings logging faulthandler pastebin stepwise junitxml"
+    for name in idle.split():
+        arguments += ["-p", f"no:{name}"]  # parts of pytest that take time and do nothing here
     try:
         with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
             pytest.main([*arguments, *map(str, notebooks)], plugins=[plugin])

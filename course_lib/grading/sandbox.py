@@ -321,7 +321,7 @@ class Room:
             command, environment = _python(str(self.library), self._main()), _environment(str(self.folder))
         with tempfile.TemporaryFile() as said, theirs:
             self.process = subprocess.Popen(
-                command, stdin=theirs, stdout=subprocess.DEVNULL, stderr=said, env=environment, start_new_session=True
+                command, stdin=theirs.fileno(), stdout=subprocess.DEVNULL, stderr=said, env=environment, start_new_session=True
             )
             theirs.close()
             ours.settimeout(60)

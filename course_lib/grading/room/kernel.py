@@ -49,8 +49,9 @@ def make_shell() -> Any:
     config.InteractiveShell.colors = "NoColor"
     config.InteractiveShell.xmode = "Minimal"
     shell = InteractiveShell.instance(config=config)
-    shell.showtraceback = lambda *args, **kwargs: None  # errors travel as messages
-    shell.showsyntaxerror = lambda *args, **kwargs: None
+    # Errors travel as messages.
+    shell.showtraceback = lambda *args, **kwargs: None  # type: ignore[method-assign]
+    shell.showsyntaxerror = lambda *args, **kwargs: None  # type: ignore[method-assign]
     return shell
 
 

@@ -55,8 +55,10 @@ class _Writer:
             return {"array": rows, "dtype": str(value.dtype), "writeable": bool(value.flags.writeable)}
         if isinstance(value, str):
             return str.__str__(value)
-        if isinstance(value, (int, float)):
-            return (int.__int__ if isinstance(value, int) else float.__float__)(value)
+        if isinstance(value, int):
+            return int.__int__(value)
+        if isinstance(value, float):
+            return float.__float__(value)
         if isinstance(value, list):
             return [self.pack(item, depth + 1) for item in list.__iter__(value)]
         if isinstance(value, tuple):
