@@ -76,10 +76,10 @@ def read_cells(content: bytes) -> tuple[list[Cell], str, str]:
     >>> read_cells(b'{"cells": [{"cell_type": "code", "source": ["a = 1"], "metadata": {"exercise": "01.1"}}]}')
     ([Cell(kind='code', source='a = 1', exercise='01.1')], '', '')
     """
-    if not content.strip():
-        raise ValueError("the file is empty")
     if len(content) > LARGEST:
         raise ValueError(f"the file is larger than {LARGEST >> 20} MB")
+    if not content.strip():
+        raise ValueError("the file is empty")
     try:
         notebook = json.loads(decode(content))
     except RecursionError:
@@ -219,7 +219,7 @@ def _locate(
         return answer
     *_, place, way = max(candidates)
     cell, tree = cells[place], trees[place]
-    answer.source, answer.way = cell.source, way
+    answer.source, answer.way = cell.source if tree is None else without_magics(cell.source), way  # no answer needs a magic
     if way != "id":
         answer.notes.append(f"found by its {'marker' if way == 'marker' else 'function’s name'}: the cell had lost its id")
     if cell.kind != "code":
