@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import secrets
 import shutil
 import signal
@@ -424,8 +425,7 @@ class Room:
         memory = count = 0
         for process in self._processes():
             try:
-                used = process.memory_info()
-                memory += used.rss - getattr(used, "shared", 0)
+                memory += _own_memory(process)
                 count += 1
             except psutil.Error:
                 continue
@@ -500,6 +500,16 @@ class Room:
                     process.kill()
             except (psutil.Error, AttributeError):
                 continue
+
+
+def _own_memory(process: Any) -> int:
+    """Bytes of memory that a process has beside files: on Linux its own and what it shares with others."""
+    try:
+        with open(f"/proc/{process.pid}/status", encoding="latin-1") as stream:
+            found = re.findall(r"^Rss(?:Anon|Shmem):\s+(\d+) kB", stream.read(), re.M)
+        return sum(map(int, found)) * 1024
+    except OSError:
+        return int(process.memory_info().rss)
 
 
 def _end_below(pid: int, patience: float = 5.0) -> None:

@@ -187,7 +187,7 @@ ROBUSTNESS = [
     robust("half-a-character", "def recall_at_k(r, g, k):\n    return '\\ud800'"),
     robust("repr-raises", "class R:\n    def __repr__(self):\n        raise SystemExit\ndef recall_at_k(r, g, k):\n    return R()"),
     robust("disk-fill", "n = 0\nwhile True:\n    try:\n        with open(f'fill-{n}', 'wb') as stream:\n            stream.write(b'x' * 30_000_000)\n    except OSError:\n        break\n    n += 1\n    if n > 20:\n        break\n" + RECALL, points=(2, 2)),
-    robust("network", "import socket\nsocket.create_connection(('192.0.2.1', 80), timeout=1)\n" + RECALL, says="raised", wall=True),
+    robust("network", "import socket\nsocket.create_connection(('192.0.2.1', 80), timeout=1)\n" + RECALL, says="raised"),
     robust("input", "input('your answer? ')\n" + RECALL, says="EOFError"),
     robust("planted-modules", "for name in ('json', 'random', 'traceback', 'numpy', 'course_answers'):\n    open(name + '.py', 'w').write('raise SystemExit')\nimport sys, os\nsys.path.insert(0, os.getcwd())\n" + RECALL, points=(2, 2)),
     robust("damaged-builtins", "import builtins\nfor name in ('len', 'open', 'print', 'isinstance', '__import__', 'type'):\n    delattr(builtins, name)"),

@@ -146,11 +146,23 @@ def test_behind_the_wall_there_is_nothing_to_see_or_reach():
         for attempt in ("open('/room/x', 'w')", "open('/x', 'w')", "open('/usr/x', 'w')"):
             assert run(room, attempt)[0]["raised"] in ("OSError", "PermissionError")
         assert run(room, "import socket; socket.create_connection(('127.0.0.1', 9), timeout=1)")[0]["kind"] == "error"
+
+
+def test_calls_that_no_answer_needs_are_refused():
+    calls = [
+        "unshare(0x10000000)",
+        "memfd_create(b'x', 0)",
+        "shmget(0, 1 << 20, 0o600)",
+        "ptrace(16, 1, 0, 0)",
+        "setuid(0)",
+        "mount(b'x', b'/', b'tmpfs', 0, 0)",
+    ]
+    with Room(LEVEL, LIMITS) as room:
+        said = run(room, "import ctypes, socket\nc = ctypes.CDLL(None)\n" + "\n".join(f"print(c.{call})" for call in calls))
+        assert said[0]["text"].split() == ["-1"] * len(calls)
+        assert run(room, "import socket; socket.socket()")[0]["raised"] == "PermissionError"
         assert (
-            run(room, "import ctypes; print(ctypes.CDLL(None).unshare(0x10000000), ctypes.CDLL(None).setuid(0))")[0][
-                "text"
-            ].split()[1]
-            != "x"
+            run(room, "import threading\nt = threading.Thread(target=print, args=(1,)); t.start(); t.join()")[0]["text"] == "1\n"
         )
 
 

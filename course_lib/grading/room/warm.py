@@ -91,6 +91,7 @@ def serve(order: dict[str, Any], channel: socket.socket, shell: Any) -> None:
         order["folder"] = order["own_folder"]
     isolate.limit(order["limits"])
     isolate.drop_rights(order["uid"])
+    isolate.filter_calls()
     os.chdir(order["folder"])
     os.environ["HOME"] = os.environ["TMPDIR"] = order["folder"]
     for number in (signal.SIGTERM, signal.SIGINT):
