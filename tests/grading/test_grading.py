@@ -15,7 +15,7 @@ from xml.etree import ElementTree
 
 import attacks
 import pytest
-from conftest import LIMITS, SEED, options, processes
+from classroom import LIMITS, SEED, options, processes
 from typer.testing import CliRunner
 
 from course_lib import cli
@@ -290,7 +290,7 @@ def test_a_killed_run_resumes_to_the_same_gradebook(few, tmp_path):
     running = processes()
     part = tmp_path / "part.csv"
     code = (
-        "import sys; sys.path.insert(0, sys.argv[1]); from conftest import options; from pathlib import Path\n"
+        "import sys; sys.path.insert(0, sys.argv[1]); from classroom import options; from pathlib import Path\n"
         "from course_lib.grading.grade import grade_folder\n"
         "grade_folder(Path(sys.argv[2]), Path(sys.argv[3]), options(sys.argv[4]))"
     )
