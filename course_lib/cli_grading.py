@@ -103,12 +103,14 @@ def regrade(
     """Set points by hand, or grade again with the same hidden cases; points set by hand stay."""
     from .grading.grade import Options, grade_folder
     from .grading.reports import add_override, folder_of, kept_rows, write_reports
+    from .grading.sandbox import Limits
 
     run, rows = kept_rows(gradebook)
     if submissions is not None:
         options = Options(
-            lab=run["lab"], only=tuple(run["only"]), jobs=jobs, sandbox=sandbox, require_sandbox=require_sandbox, seed=run["seed"]
-        )
+            lab=run["lab"], only=tuple(run["only"]), jobs=jobs, sandbox=sandbox, require_sandbox=require_sandbox, seed=run["seed"],
+            limits=Limits(cell=run["cell"], wall=run["cell"] * 2),
+        )  # fmt: skip
         _, rows = grade_folder(submissions, folder_of(gradebook), options, _progress)
     for text in override or []:
         words = text.split()

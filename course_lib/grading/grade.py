@@ -175,7 +175,7 @@ def _run_file(folder: Path, options: Options, level: str) -> dict[str, Any]:
     """What this run goes by; with ``resume`` that of the run to go on with. Raises :class:`CourseError` where they differ."""
     path = folder / RUN
     now: dict[str, Any] = {
-        "lab": options.lab, "only": list(options.only), "isolation": level, "tests": tests_hash(options.lab),
+        "lab": options.lab, "cell": options.limits.cell, "only": list(options.only), "isolation": level, "tests": tests_hash(options.lab),
         "environment": environment_hash(level, options.limits),
     }  # fmt: skip
     if options.resume and path.exists():

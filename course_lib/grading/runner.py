@@ -26,7 +26,7 @@ from ..exercises.registry import LABS, Exercise, exercises_of, get_exercise
 from ..workspace import shipped_labs
 from .find import Answer, guess_lab, locate, read_cells
 from .sandbox import Channel, Room
-from .splice import CARRIED, LEARNER, QUESTION, grading_cases, splice, write_notebook
+from .splice import ASKS, CARRIED, LEARNER, QUESTION, grading_cases, splice, write_notebook
 from .verdict import Verdict, judge_answers, verdict
 
 ALWAYS = "import json, math, random, re\nfrom collections import Counter, defaultdict\nimport numpy as np"
@@ -42,12 +42,13 @@ class RoomKernel:
         self.room, self.exercise, self.messages, self.number = room, exercise, deque[dict[str, Any]](), 0
         self.channel: Channel = room.open()
         self.channel.read(30)  # "ready", or the channel has ended and says why
-        self.stopped = False
+        self.stopped, self.questions = False, 0
         self.errors: list[dict[str, Any]] = []
 
     def execute_cell_input(self, source: str, allow_stdin: bool | None = None) -> str:
         """Send a cell; returns the number that its messages will carry."""
         self.number += 1
+        self.questions += source.startswith(ASKS)
         self.channel.send({"id": self.number, "source": source})
         return str(self.number)
 
@@ -71,7 +72,8 @@ class RoomKernel:
             elif kind == "answers":
                 self._put("display_data", data={"text/plain": "", "course/answers": str(message.get("text"))}, metadata={})
             elif kind == "error":
-                self.errors.append(message)
+                if self.questions < 2:  # after that, what an error says may hold hidden inputs
+                    self.errors.append(message)
                 self._put("error", ename=str(message.get("raised")), evalue=str(message.get("says")), traceback=[])
         self._put("status", execution_state="idle")
 

@@ -76,6 +76,7 @@ class Channel:
     taken: int = 0
     rest: bytearray = field(default_factory=bytearray)
     broken: str = ""
+    ready: bool = False
     code: int = 0
 
     def send(self, message: dict[str, Any]) -> None:
@@ -130,8 +131,9 @@ class Channel:
             self.code = message["code"] if isinstance(message.get("code"), int) else 0
             return None
         if message.get("kind") == "broken":
-            self.broken = str(message.get("says"))[:300]
+            self.broken = "" if self.ready else str(message.get("says"))[:300]  # once learner code runs, it could say this
             return None
+        self.ready = True
         return message
 
     def _drain(self) -> None:

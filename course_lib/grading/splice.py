@@ -15,6 +15,9 @@ from .room.wire import dumps
 DRAWS = 3
 """How often the generator of hidden cases is asked: more than once, since a single draw may let a wrong answer through."""
 
+ASKS = "from course_answers import answer\n"
+"""How a question begins."""
+
 CARRIED, LEARNER, QUESTION = "carried", "learner", "question"
 
 
@@ -37,7 +40,7 @@ def questions(exercise: Exercise, seed: int) -> list[str]:
 def _question(exercise: Exercise, cases: list[Case]) -> str:
     copies = [copy.deepcopy((case.args, case.kwargs)) for case in cases]  # as a check would hand them over
     request = dumps([{"args": tuple(args), "kwargs": dict(kwargs)} for args, kwargs in copies])
-    return f"from course_answers import answer\nanswer({exercise.function}, {request!r})"
+    return f"{ASKS}answer({exercise.function}, {request!r})"
 
 
 def splice(answer: Answer, exercise: Exercise, seed: int) -> Any:

@@ -156,6 +156,13 @@ FORGING = [
     ),
     forging("hard-coded", "known = {(3, 'a'): 1.0}\ndef recall_at_k(ranking, gold, k):\n    return {1: 0.5, 2: 0.5, 3: 1.0}.get(k, 0.0)"),
     forging("list-that-lies", "class L(list):\n    def __iter__(self):\n        return iter([1.0] * 99)\n    def __len__(self):\n        return 1\ndef recall_at_k(r, g, k):\n    return L([1.0])"),
+    forging(
+        "tells-hidden-inputs",
+        "import gc, json, sys\nseen = []\ndef recall_at_k(r, g, k):\n    seen.append(repr((r, g, k)))\n    if len(seen) > 5:\n"
+        "        for one in gc.get_objects():\n            if type(one).__name__ == 'Kernel':\n"
+        "                one.send('broken', says=seen[-1])\n                one.send('error', raised='E', says=seen[-1])\n"
+        "        def tell(*a, **k):\n            raise ValueError(seen[-1])\n        json.dumps = tell\n    return 0.5",
+    ),
     forging("looks-for-truth-in-frames", "import sys\ndef recall_at_k(r, g, k):\n    frame = sys._getframe()\n    while frame:\n        for name in ('expected', 'truth', 'truths'):\n            if name in frame.f_locals:\n                return frame.f_locals[name]\n        frame = frame.f_back\n    return 0.25"),
     forging("kills-its-parent", "import os, signal\nfor pid in (os.getppid(), 1, 2, 3):\n    if pid != os.getpid() and pid:\n        try:\n            os.kill(pid, signal.SIGKILL)\n        except OSError:\n            pass\n" + STUB, wall=False),
 ]  # fmt: skip
