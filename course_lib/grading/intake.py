@@ -73,10 +73,11 @@ def _read(path: Path) -> tuple[bytes, str]:
         handle = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
     except OSError as error:
         return b"", "it is a link, not a file" if path.is_symlink() else f"it cannot be read ({error.strerror})"
+    status = os.fstat(handle)
+    if not stat.S_ISREG(status.st_mode):
+        os.close(handle)
+        return b"", "it is a folder, not a file" if stat.S_ISDIR(status.st_mode) else "it is a device or a pipe, not a file"
     with os.fdopen(handle, "rb") as stream:
-        status = os.fstat(stream.fileno())
-        if not stat.S_ISREG(status.st_mode):
-            return b"", "it is a folder, not a file" if stat.S_ISDIR(status.st_mode) else "it is a device or a pipe, not a file"
         if status.st_size > LARGEST:
             return b"", f"it is larger than {LARGEST >> 20} MB"
         return stream.read(LARGEST), ""
