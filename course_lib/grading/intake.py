@@ -84,13 +84,16 @@ def _read(path: Path) -> tuple[bytes, str]:
 
 
 def _of_zip(path: Path, parts: tuple[str, ...]) -> Iterator[Submission]:
-    """The notebooks in a zip. Names in it are names only: nothing is written, so no path can lead anywhere."""
+    """The notebooks in a zip. Names in it are names only: nothing is written, so no path can lead anywhere.
+
+    Their time is that of the zip: what it says of its own entries, whoever made it could choose.
+    """
     learner = learner_of((re.sub(r"\.zip$", "", parts[0], flags=re.I), *parts[1:]))
     content, problem = _read(path)
     if problem:
         yield Submission(learner, visible("/".join(parts)), problem=problem)
         return
-    found = 0
+    found, changed = 0, path.lstat().st_mtime
     try:
         import io
 
@@ -102,16 +105,15 @@ def _of_zip(path: Path, parts: tuple[str, ...]) -> Iterator[Submission]:
                 found += 1
                 name = visible("/".join([*parts, *inner]))
                 if entry.file_size > LARGEST:
-                    yield Submission(learner, name, problem=f"it is larger than {LARGEST >> 20} MB")
+                    yield Submission(learner, name, problem=f"it is larger than {LARGEST >> 20} MB", changed=changed)
                 elif entry.flag_bits & 1:
-                    yield Submission(learner, name, problem="it is encrypted")
+                    yield Submission(learner, name, problem="it is encrypted", changed=changed)
                 else:
                     with archive.open(entry) as stream:
                         data = stream.read(LARGEST + 1)  # the size that a zip states may be a lie
                     large = len(data) > LARGEST
-                    yield Submission(
-                        learner, name, b"" if large else data, f"it is larger than {LARGEST >> 20} MB" if large else ""
-                    )
+                    says = f"it is larger than {LARGEST >> 20} MB" if large else ""
+                    yield Submission(learner, name, b"" if large else data, says, changed)
     except Exception as error:  # zipfile has many ways to say that a zip is damaged
         yield Submission(learner, visible("/".join(parts)), problem=f"the zip is damaged ({type(error).__name__})")
         return

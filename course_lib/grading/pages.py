@@ -53,6 +53,8 @@ def feedback_page(row: dict[str, Any]) -> str:
     parts.append(f'<p class="quiet">{_e(row["learner"])} · {_e(row["file"])}</p>')
     if row["reason"]:
         parts.append(f"<p>This was not graded as a lab: {_e(row['reason'])}.</p>")
+    if row["late"]:
+        parts.append(f"<p>{_e(_lateness(row))}</p>")
     parts += [f"<p>Note: {_e(note)}.</p>" for note in row["notes"]]
     for one in row["exercises"]:
         lines = [one["message"]] if one["message"] else []
@@ -71,6 +73,14 @@ def feedback_page(row: dict[str, Any]) -> str:
         parts.append(f'<section style="--edge:{edge}"><h2>{head}</h2>{paragraphs}</section>')
     parts.append('<p class="quiet">Points for an exercise come whole: for all of its cases, or not at all.</p>')
     return _page(f"Feedback for {row['learner']}", "".join(parts))
+
+
+def _lateness(row: dict[str, Any]) -> str:
+    """What being late did, in a sentence."""
+    from .late import in_words
+
+    cost = f"{row['lost']:.0%} of its points, {row['penalty']:g}, are taken off" if row["lost"] else "that costs no points"
+    return f"Handed in {in_words(row['late'])} after it was due ({row['due'].replace('T', ', ')}): {cost}."
 
 
 def _heat(share: float) -> str:

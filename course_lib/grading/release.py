@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import datetime
 import hashlib
 import json
 import re
@@ -14,13 +13,7 @@ from typing import Any
 from ..errors import CourseError
 from ..exercises.registry import exercises_of, get_exercise
 from ..workspace import atomic_write, find_lab
-
-
-def _date(text: str) -> str:
-    try:
-        return datetime.datetime.fromisoformat(text).isoformat(timespec="minutes") if text else ""
-    except ValueError as error:
-        raise CourseError(f"{text!r} is not a date.", "write it as 2027-03-31 or 2027-03-31T18:00.") from error
+from .late import due_date
 
 
 def make_release(notebook: dict[str, Any], lab: str, only: Sequence[str], due: str, version: str) -> dict[str, Any]:
@@ -52,7 +45,7 @@ def release(labs: Sequence[str], folder: Path, only: Sequence[str] = (), due: st
 
     Raises :class:`CourseError` for an unknown lab or exercise, a bad date, or a folder that has other notebooks of that name.
     """
-    due, found = _date(due), [find_lab(lab) for lab in labs]
+    due, found = due_date(due), [find_lab(lab) for lab in labs]
     if not found:
         raise CourseError("No lab was named.", "name one or more: course release 01 02 --out DIR")
     known = {one.id: one for path in found for one in exercises_of(path.stem[:2])}
@@ -83,9 +76,24 @@ def _stamp(path: Path) -> str:
         return ""
 
 
+def _note(path: Path) -> dict[str, Any]:
+    try:
+        note = json.loads(path.read_text(encoding="utf-8"))
+        return {
+            "exercises": tuple(sorted(get_exercise(id).id for id in note["points"])),
+            "due": due_date(note["due"]),
+            "labs": note["labs"],
+        }
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise CourseError(f"{path} is no release ({error}).", "name the release.json that `course release` wrote.") from error
+
+
 def exercises_of_release(path: Path) -> tuple[str, ...]:
     """The exercises that a ``release.json`` handed out. Raises :class:`CourseError` if it is none."""
-    try:
-        return tuple(sorted(get_exercise(id).id for id in json.loads(path.read_text(encoding="utf-8"))["points"]))
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise CourseError(f"{path} is no release ({error}).", "name the release.json that `course release` wrote.") from error
+    return tuple(_note(path)["exercises"])
+
+
+def due_of_release(path: Path) -> dict[str, str]:
+    """By lab, when the work of a ``release.json`` is due; empty where it has no date. Raises :class:`CourseError` if it is none."""
+    note = _note(path)
+    return {str(name)[:2]: note["due"] for name in note["labs"] if note["due"]}

@@ -19,6 +19,7 @@ from ..exercises.judge import NOT_ATTEMPTED, PASSED
 from ..workspace import atomic_write
 from .grade import RUN, read_results
 from .intake import visible
+from .late import apply_lateness, read_lateness
 from .sandbox import NONE
 
 OVERRIDES = "overrides.json"
@@ -81,10 +82,10 @@ def apply_overrides(rows: Sequence[Row], overrides: Sequence[dict[str, Any]]) ->
         made.append(
             {**row, "exercises": exercises, "final": final, "of": sum(one["of"] for one in exercises), "overridden": overridden}
         )
-    return _mark_what_counts(made)
+    return made
 
 
-def _mark_what_counts(rows: list[Row]) -> list[Row]:
+def mark_what_counts(rows: Sequence[Row]) -> list[Row]:
     """Of several submissions of one learner to one lab the best counts, of equals the last by name."""
     best: dict[tuple[str, str], tuple[float, str]] = {}
     for row in rows:
@@ -107,13 +108,16 @@ def suspicions(row: Row) -> list[tuple[str, str]]:
 
 
 def gradebook(rows: Sequence[Row]) -> str:
-    """The gradebook as CSV: one row for each submission. Nothing in it depends on the time or the speed of the run."""
+    """The gradebook as CSV: one row for each submission. Nothing in it depends on the time or the speed of the run.
+
+    The points of an exercise are what it earned; ``points`` are their sum less the late penalty.
+    """
     ids = exercise_ids(rows)
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerow(
-        ["learner", "lab", "file", "counts", "points", "of", "state", "reason", *ids, "overridden", "isolation", "integrity"]
-        + ["submission", "tests", "environment"]
+        ["learner", "lab", "file", "counts", "points", "of", "state", "reason", *ids, "overridden", "submitted", "due"]
+        + ["minutes late", "late penalty", "isolation", "integrity", "submission", "tests", "environment"]
     )
     for row in rows:
         by_id = {one["exercise"]: f"{one['final']:g}" for one in row["exercises"]}
@@ -135,6 +139,10 @@ def gradebook(rows: Sequence[Row]) -> str:
         cells += [by_id.get(id, "") for id in ids]
         cells += [
             " ".join(row["overridden"]),
+            row["submitted"],
+            row["due"],
+            row["late"] if row["due"] else "",
+            f"{row['penalty']:g}" if row["due"] else "",
             isolation,
             len(suspicions(row)),
             row["submission"],
@@ -170,7 +178,7 @@ def write_reports(book: Path, results: Sequence[Row]) -> list[Row]:
     from .pages import feedback_name, feedback_page, integrity_page, summary_page
 
     folder = folder_of(book)
-    rows = apply_overrides(results, read_overrides(folder))
+    rows = mark_what_counts(apply_lateness(apply_overrides(results, read_overrides(folder)), read_lateness(folder)))
     (folder / "feedback").mkdir(parents=True, exist_ok=True)
     written = set()
     for row in rows:
