@@ -38,7 +38,7 @@ def about(setting: Mapping[str, Any]) -> dict[str, str]:
         level = choose_level(setting["sandbox"], setting["require_sandbox"])
         return {**environment(level, limits), "tests": tests_hash(setting["lab"])}
     except CourseError as error:
-        return {"problem": error.what}
+        return {"problem": error.what.rstrip(".")}
 
 
 _lock = threading.Lock()

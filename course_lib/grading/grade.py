@@ -34,6 +34,10 @@ RESULTS, RUN = "results.jsonl", "run.json"
 FOLDERS = "course-grading-"
 
 
+class CannotResume(CourseError):
+    """A run was begun in another way than it should go on."""
+
+
 @dataclass(frozen=True)
 class Options:
     """How a class is graded. ``seed`` −1 draws one; ``fork=False`` is how platforms without fork work.
@@ -292,7 +296,7 @@ def _finished(folder: Path) -> dict[str, dict[str, Any]]:
 
 
 def _run_file(folder: Path, options: Options, level: str) -> dict[str, Any]:
-    """What this run goes by; with ``resume`` that of the run to go on with. Raises :class:`CourseError` where they differ."""
+    """What this run goes by; with ``resume`` that of the run to go on with. Raises :class:`CannotResume` where they differ."""
     path = folder / RUN
     now: dict[str, Any] = {
         "lab": options.lab, "cell": options.limits.cell, "only": list(options.only), "isolation": level, "tests": tests_hash(options.lab),
@@ -303,7 +307,7 @@ def _run_file(folder: Path, options: Options, level: str) -> dict[str, Any]:
         changed = [name for name, value in now.items() if before.get(name) != value]
         changed += ["seed"] if options.seed not in (-1, before["seed"]) else []
         if changed:
-            raise CourseError(
+            raise CannotResume(
                 f"The run in {folder} cannot be resumed: {', '.join(changed)} changed.", "grade anew, without --resume."
             )
         return before

@@ -343,7 +343,7 @@ class Room:
 
     def _main(self) -> str:
         """As root without bubblewrap, the room's own user must still reach Python, which may lie in root's home."""
-        return f"main({[*readable_folders(), str(self.library)]!r})" if self.uid is not None else "main()"
+        return f"main({[*readable_folders(), str(self.folder)]!r})" if self.uid is not None else "main()"
 
     def open(self) -> Channel:
         """Start a process for one exercise. Raises :class:`CourseError` where the room cannot be started."""

@@ -10,10 +10,12 @@ import signal
 import subprocess
 import sys
 import time
+from datetime import datetime, timedelta
 from pathlib import Path
 from xml.etree import ElementTree
 
 import attacks
+import psutil
 import pytest
 from classroom import LIMITS, SEED, options, processes
 from typer.testing import CliRunner
@@ -223,7 +225,7 @@ def test_from_release_to_gradebook(tmp_path):
     )
     assert done.exit_code == 0, done.output
     note = json.loads((tmp_path / "out" / "release.json").read_text())
-    assert note["points"] == {"01.1": 2, "01.3": 2} and note["due"] == "2027-03-31T00:00"
+    assert note["points"] == {"01.1": 2, "01.3": 2} and note["due"] == "2027-03-31T23:59"
     handed = json.loads((tmp_path / "out" / "01_chunk_and_embed.ipynb").read_text())
     assert not [cell for cell in handed["cells"] if cell["metadata"].get("exercise") == "01.2"]
     source = Path(library.PACKAGE).parent / "solutions" / "01_chunk_and_embed.py"
@@ -232,14 +234,18 @@ def test_from_release_to_gradebook(tmp_path):
         for cell in without_markers(read_source(source)).cells
         if cell.metadata.get("exercise")
     }
-    for learner, solve in (("anna", ["01.1", "01.3"]), ("berta", ["01.3"]), ("carl", [])):
+    due = datetime.fromisoformat(note["due"])
+    for learner, solve, hours in (("anna", ["01.1", "01.3"], -1), ("berta", ["01.3"], 30), ("carl", [], 0)):
         folder = tmp_path / "in" / learner
         folder.mkdir(parents=True)
         mine = json.loads(json.dumps(handed))
         for cell in mine["cells"]:
             if cell["metadata"].get("exercise") in solve:
                 cell["source"] = right[cell["metadata"].pop("exercise")] + "\n"  # the editor lost the id
-        (folder / "01_chunk_and_embed.ipynb").write_text(json.dumps(mine))
+        path = folder / "01_chunk_and_embed.ipynb"
+        path.write_text(json.dumps(mine))
+        came = (due + timedelta(hours=hours)).timestamp()
+        os.utime(path, (came, came))
     book = tmp_path / "grades" / "book.csv"
     done = course.invoke(
         cli.app,
@@ -254,11 +260,13 @@ def test_from_release_to_gradebook(tmp_path):
             "3",
             "--release",
             str(tmp_path / "out" / "release.json"),
+            "--late",
+            "10%/day up to 3 days",
         ],
     )
     assert done.exit_code == 0, done.output
     table = {row["learner"]: row for row in csv.DictReader(book.open(encoding="utf-8"))}
-    assert {name: row["points"] for name, row in table.items()} == {"anna": "4", "berta": "2", "carl": "0"}
+    assert {name: row["points"] for name, row in table.items()} == {"anna": "4", "berta": "1.6", "carl": "0"}
     assert table["berta"]["01.3"] == "2" and table["berta"]["of"] == "4" and "01.2" not in table["berta"]
     first = book.read_bytes()
     done = course.invoke(cli.app, ["regrade", str(book), "--override", "carl 01.1 1 oral exam"])
@@ -266,6 +274,8 @@ def test_from_release_to_gradebook(tmp_path):
     table = {row["learner"]: row for row in csv.DictReader(book.open(encoding="utf-8"))}
     assert table["carl"]["points"] == "1" and table["carl"]["overridden"] == "01.1"
     second = book.read_bytes()
+    for path in (tmp_path / "in").rglob("*.ipynb"):
+        os.utime(path)  # copied, say: when it was handed in is known from before
     done = course.invoke(cli.app, ["regrade", str(book), str(tmp_path / "in")])
     assert done.exit_code == 0, done.output
     assert book.read_bytes() == second != first
@@ -278,43 +288,92 @@ def test_from_release_to_gradebook(tmp_path):
 def few(tmp_path) -> Path:
     folder = tmp_path / "few"
     folder.mkdir()
-    for number in range(6):
-        (folder / f"learner-{number}.ipynb").write_bytes(attacks.with_cell(attacks.RECALL if number % 2 else attacks.STUB))
+    for number in range(12):
+        (folder / f"learner-{number:02}.ipynb").write_bytes(attacks.with_cell(attacks.RECALL if number % 2 else attacks.STUB))
     return folder
 
 
+RUN = (
+    "import sys; sys.path.insert(0, sys.argv[1]); from classroom import options; from pathlib import Path\n"
+    "from course_lib.grading.grade import grade_folder; from course_lib.grading.reports import folder_of, write_reports\n"
+    "book = Path(sys.argv[3]); resume = sys.argv[5:] == ['resume']\n"
+    "write_reports(book, grade_folder(Path(sys.argv[2]), folder_of(book), options(sys.argv[4], resume=resume))[1])"
+)
+
+
+def kill_everything_of(process):
+    """As a power cut would: its whole group, and the workers, which have groups of their own."""
+    below = psutil.Process(process.pid).children(recursive=True)
+    os.killpg(process.pid, signal.SIGKILL)
+    for one in below:
+        try:
+            one.kill()
+        except psutil.NoSuchProcess:
+            continue
+    process.wait()
+
+
 def test_a_killed_run_resumes_to_the_same_gradebook(few, tmp_path):
-    whole = tmp_path / "whole.csv"
+    whole, part, temporary = tmp_path / "whole.csv", tmp_path / "part.csv", tmp_path / "temporary"
     _, rows = grade_folder(few, reports.folder_of(whole), options(LEVEL))
     reports.write_reports(whole, rows)
     running = processes()
-    part = tmp_path / "part.csv"
-    code = (
-        "import sys; sys.path.insert(0, sys.argv[1]); from classroom import options; from pathlib import Path\n"
-        "from course_lib.grading.grade import grade_folder\n"
-        "grade_folder(Path(sys.argv[2]), Path(sys.argv[3]), options(sys.argv[4]))"
-    )
+    temporary.mkdir()
     results = reports.folder_of(part) / "results.jsonl"
-    run_of = [sys.executable, "-c", code, str(Path(__file__).parent), str(few), str(reports.folder_of(part)), LEVEL]
-    process = subprocess.Popen(run_of, env=os.environ | {"PYTHONPATH": str(Path(library.PACKAGE).parent)})
+    command = [sys.executable, "-c", RUN, str(Path(__file__).parent), str(few), str(part), LEVEL]
+    environment = os.environ | {"PYTHONPATH": str(Path(library.PACKAGE).parent), "TMPDIR": str(temporary)}
+    process = subprocess.Popen(command, env=environment, start_new_session=True)
     until = time.monotonic() + 120
-    while time.monotonic() < until and not (results.exists() and results.read_text().count("\n") >= 2):
+    while time.monotonic() < until and not (results.exists() and results.read_text().count("\n") >= 6):
         time.sleep(0.02)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+    kill_everything_of(process)
     with results.open("a") as stream:
         stream.write('{"key": "half a li')
-    kept = set(read_results(reports.folder_of(part)))
-    assert kept
-    _, rows = grade_folder(few, reports.folder_of(part), options(LEVEL, resume=True))
-    reports.write_reports(part, rows)
+    assert 6 <= len(read_results(reports.folder_of(part))) < 12 and not part.exists()
+    assert list(temporary.glob("course-grading-*"))
+    subprocess.run([*command, "resume"], env=environment, check=True, timeout=240)
     assert part.read_bytes() == whole.read_bytes()
     keys = [json.loads(line)["key"] for line in results.read_text().splitlines() if line.endswith("}")]
-    assert len(keys) == len(set(keys)) == 6
+    assert len(keys) == len(set(keys)) == 12
     until = time.monotonic() + 60
     while processes() - running and time.monotonic() < until:
         time.sleep(0.1)
     assert not processes() - running
+    assert not list(temporary.iterdir())
+
+
+def test_what_the_grader_failed_on_is_tried_again_when_resumed(few, tmp_path):
+    for path in sorted(few.iterdir())[2:]:
+        path.unlink()
+    _, rows = grade_folder(few, tmp_path / "out", options(LEVEL))
+    results = tmp_path / "out" / "results.jsonl"
+    results.write_text("".join(json.dumps({**row, "state": "grader failed"} if row is rows[0] else row) + "\n" for row in rows))
+    _, again = grade_folder(few, tmp_path / "out", options(LEVEL, resume=True))
+    assert [row["state"] for row in again] == ["graded", "graded"]
+    assert again[0]["exercises"][0]["points"] == rows[0]["exercises"][0]["points"]
+
+
+def test_folders_of_runs_that_are_gone_are_removed_and_others_are_not(tmp_path):
+    from course_lib.grading.grade import FOLDERS, _machine, sweep
+
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    names = {
+        name: tmp_path / f"{FOLDERS}{name}"
+        for name in (f"{_machine()}-{gone.pid}-a", f"{_machine()}-{os.getpid()}-b", f"elsewhere-{gone.pid}-c")
+    }
+    for folder in names.values():
+        (folder / "room").mkdir(parents=True)
+    sweep(tmp_path)
+    assert [folder.exists() for folder in names.values()] == [False, True, True]
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root has a room with a user of its own")
+def test_without_a_wall_a_private_temporary_folder_is_no_obstacle(tmp_path, monkeypatch):
+    (tmp_path / "private").mkdir(mode=0o700)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "private"))
+    with Room(NONE, LIMITS) as room:
+        assert run(room, "open('x', 'w').write('here')\nprint(open('x').read())")[0]["text"] == "here\n"
 
 
 def test_a_run_is_resumed_as_it_was_begun_or_not_at_all(few, tmp_path):
