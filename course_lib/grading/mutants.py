@@ -177,15 +177,15 @@ def _unseen(tree: ast.Module) -> set[int]:
 
 
 def mutants(source: str) -> list[Mutant]:
-    """All mutants of a source, each once, in the order of the source.
+    """All mutants of a source, each once.
 
     >>> for one in mutants("def f(a, b):\\n    return a[:b] + 1"):
     ...     print(one.change.splitlines()[1].strip("+ "))
     pass
     return a[:b] - 1
-    return a[:] + 1
     return a[:b] + 2
     return a[:b] + 0
+    return a[:] + 1
     return a[:b + 1] + 1
     return a[:b - 1] + 1
     """
@@ -227,7 +227,7 @@ def solution_of(exercise: Exercise) -> tuple[str, list[str]]:
 
 
 def _submission(exercise: Exercise, name: str, source: str, carried: Sequence[str]) -> Submission:
-    sources = [*((one, {}) for one in carried), (source, {"exercise": exercise.id})]
+    sources: list[tuple[str, dict[str, str]]] = [*((one, {}) for one in carried), (source, {"exercise": exercise.id})]
     cells = [{"cell_type": "code", "source": text, "metadata": about, "outputs": []} for text, about in sources]
     notebook = {"cells": cells, "metadata": {"course": {"lab": LABS[exercise.lab]}}, "nbformat": 4, "nbformat_minor": 5}
     return Submission(name, f"{name}.ipynb", json.dumps(notebook).encode())
