@@ -39,7 +39,7 @@ from classes import RIGHT, make_class
 from peers import installed_here, peers
 
 SYSTEMS = ("ours", "nbval", "nbgrader", "otter")
-LIBRARIES = {"nbgrader": "nbgrader==0.9.6", "otter": "otter-grader==7.0.0"}
+LIBRARIES = {"nbgrader": "nbgrader==0.9.6", "otter": "otter-grader[grading]==7.0.0"}
 ASSIGNMENT, SEED = "lab", 7
 
 CHECKS = '''"""What the checks of the rivals call: the cases, what is right, and how results are compared."""
