@@ -18,7 +18,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -342,8 +342,9 @@ def grade_all(
 ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """Grade submissions; see :func:`grade_folder`. Of those that are the same in all, one counts."""
     arrived = list({one.key: one for one in arrived}.values())
-    with hands_of(options) as (level, results):
+    with ExitStack() as alone, hands_of(options) as (level, results):
         folder.mkdir(parents=True, exist_ok=True)
+        alone.enter_context(_alone(folder))
         run = _run_file(folder, options, level)
         kept = _finished(folder) if options.resume else {}
         rows = {one.key: kept[one.key] for one in arrived if one.key in kept}
@@ -369,6 +370,18 @@ def grade_all(
     if missing := [one for one in arrived if one.key not in rows]:
         raise CourseError(f"{len(missing)} of {total} submissions were not graded.", "run the same command with --resume.")
     return run, [rows[one.key] for one in arrived]
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Nobody else writes to the folder meanwhile. Raises :class:`CourseError` where somebody does."""
+    from filelock import FileLock, Timeout
+
+    try:
+        with FileLock(folder / ".lock", timeout=0):
+            yield
+    except Timeout:
+        raise CourseError(f"Another run is writing to {folder}.", "wait for it, or choose another --out.") from None
 
 
 @contextmanager

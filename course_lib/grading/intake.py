@@ -19,7 +19,8 @@ from ..exercises.registry import LABS
 from .find import LARGEST
 
 SKIPPED = {".ipynb_checkpoints", "__MACOSX", ".git", "backups"}
-MOST_FILES = 1_000
+MOST_FILES = 10_000  # that are looked at in a zip
+MOST_NOTEBOOKS, MOST_BYTES = 40, 3 * LARGEST  # that are taken from it
 
 
 @dataclass(frozen=True)
@@ -93,7 +94,7 @@ def _of_zip(path: Path, parts: tuple[str, ...]) -> Iterator[Submission]:
     if problem:
         yield Submission(learner, visible("/".join(parts)), problem=problem)
         return
-    found, changed = 0, path.lstat().st_mtime
+    found, taken, changed = 0, 0, path.lstat().st_mtime
     try:
         import io
 
@@ -103,6 +104,10 @@ def _of_zip(path: Path, parts: tuple[str, ...]) -> Iterator[Submission]:
                 if entry.is_dir() or not inner or not inner[-1].lower().endswith(".ipynb") or SKIPPED & set(inner):
                     continue
                 found += 1
+                if found > MOST_NOTEBOOKS or taken > MOST_BYTES:
+                    says = f"the zip holds more than {MOST_NOTEBOOKS} notebooks, or {MOST_BYTES >> 20} MB of them: the rest was not read"
+                    yield Submission(learner, visible("/".join(parts)), problem=says, changed=changed)
+                    return
                 name = visible("/".join([*parts, *inner]))
                 if entry.file_size > LARGEST:
                     yield Submission(learner, name, problem=f"it is larger than {LARGEST >> 20} MB", changed=changed)
@@ -111,7 +116,7 @@ def _of_zip(path: Path, parts: tuple[str, ...]) -> Iterator[Submission]:
                 else:
                     with archive.open(entry) as stream:
                         data = stream.read(LARGEST + 1)  # the size that a zip states may be a lie
-                    large = len(data) > LARGEST
+                    large, taken = len(data) > LARGEST, taken + len(data)
                     says = f"it is larger than {LARGEST >> 20} MB" if large else ""
                     yield Submission(learner, name, b"" if large else data, says, changed)
     except Exception as error:  # zipfile has many ways to say that a zip is damaged
@@ -143,8 +148,9 @@ def submissions(folder: Path) -> list[Submission]:
 def _walk(folder: Path) -> Iterator[Path]:
     for where, folders, files in os.walk(folder):  # links to folders are not followed
         for name in list(folders):
-            if name.lower().endswith(".ipynb"):
-                yield Path(where) / name  # a folder that claims to be a notebook
+            linked = name not in SKIPPED and not name.startswith(".") and (Path(where) / name).is_symlink()
+            if name.lower().endswith(".ipynb") or linked:
+                yield Path(where) / name  # a folder that claims to be a notebook, or leads elsewhere
                 folders.remove(name)
         folders[:] = sorted(name for name in folders if name not in SKIPPED and not name.startswith("."))
         for name in sorted(files):

@@ -24,18 +24,24 @@ from .sandbox import NONE
 
 OVERRIDES = "overrides.json"
 UNPROTECTED = "not protected"
+FORMULA = "=+-@|%\uff1d\uff0b\uff0d\uff20"  # how a formula begins; the last four are the wide forms
 
 Row = dict[str, Any]
 
 
 def safe(value: object) -> str:
-    """A value that no spreadsheet takes for a formula.
+    """A value that no spreadsheet takes for a formula, not even one that splits a line at its semicolons.
 
     >>> safe("=cmd()"), safe("-1+2"), safe(" @SUM"), safe("anna"), safe(-3)
     ("'=cmd()", "'-1+2", "' @SUM", 'anna', '-3')
+    >>> safe("x;=cmd()"), safe("\uff1dcmd()")
+    ("x;'=cmd()", "'\uff1dcmd()")
     """
     text = visible(str(value))
-    return "'" + text if isinstance(value, str) and text.lstrip()[:1] in ("=", "+", "-", "@", "|", "%") else text
+    if not isinstance(value, str):
+        return text
+    text = re.sub(rf"(;\s*)(?=[{re.escape(FORMULA)}])", r"\1'", text)
+    return "'" + text if text.lstrip()[:1] in tuple(FORMULA) else text
 
 
 def folder_of(gradebook: Path) -> Path:

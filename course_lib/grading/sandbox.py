@@ -208,8 +208,12 @@ def bubblewrap_command(room: Path, limits: Limits, uid: int | None) -> list[str]
             command += ["--perms", "0755", "--dir", parent]
     for folder in folders:
         command += ["--symlink", os.readlink(folder), folder] if os.path.islink(folder) else ["--ro-bind", folder, folder]
-    if any(str(PACKAGE).startswith(folder + "/") for folder in folders):
-        command += ["--tmpfs", str(PACKAGE), "--remount-ro", str(PACKAGE)]
+    own = PACKAGE.parent if (PACKAGE.parent / "pyproject.toml").exists() else PACKAGE  # a clone has solutions and tests beside it
+    if any(str(own).startswith(folder + "/") for folder in folders):
+        command += ["--tmpfs", str(own)]
+        if sys.prefix.startswith(f"{own}{os.sep}"):
+            command += ["--ro-bind", sys.prefix, sys.prefix]  # an environment in the clone
+        command += ["--remount-ro", str(own)]
     command += [
         "--proc",
         "/proc",

@@ -164,8 +164,17 @@ FORGING = [
         "        def tell(*a, **k):\n            raise ValueError(seen[-1])\n        json.dumps = tell\n    return 0.5",
     ),
     forging("looks-for-truth-in-frames", "import sys\ndef recall_at_k(r, g, k):\n    frame = sys._getframe()\n    while frame:\n        for name in ('expected', 'truth', 'truths'):\n            if name in frame.f_locals:\n                return frame.f_locals[name]\n        frame = frame.f_back\n    return 0.25"),
+    forging("patched-wire", "import course_room.wire as wire\nwire.pack = lambda value: True\n" + "def recall_at_k(r, g, k):\n    return 0.5"),
+    forging(
+        "swaps-the-hidden-inputs",
+        "import course_room.wire as wire\nseen, load = [], wire.loads\ndef loads(text):\n    seen.append(text)\n    return load(seen[0])\nwire.loads = loads\n"
+        "def recall_at_k(ranking, gold, k):\n    return {1: 0.5, 2: 0.5, 3: 1.0}.get(k, 0.0)",
+    ),
     forging("kills-its-parent", "import os, signal\nfor pid in (os.getppid(), 1, 2, 3):\n    if pid != os.getpid() and pid:\n        try:\n            os.kill(pid, signal.SIGKILL)\n        except OSError:\n            pass\n" + STUB, wall=False),
 ]  # fmt: skip
+
+FORGED_WIRE = "import course_room.wire as wire\nwire.pack = lambda value: {}\ndef recall_at_k(r, g, k):\n    return 1.0"
+"""Answers that no honest writer makes: the reader on the other side must stand them."""
 
 ROBUSTNESS = [
     robust("sys-exit", "import sys\nsys.exit(0)\n" + RECALL, says="SystemExit"),
@@ -208,6 +217,13 @@ ROBUSTNESS = [
     robust("recursion-in-the-source", "x = " + "(" * 5_000 + ")" * 5_000 + "\n" + RECALL),
     robust("wrong-arity", "def recall_at_k(ranking):\n    return 1.0", says="TypeError"),
     robust("no-function", "recall_at_k = 3", says="not a function"),
+    robust("array-of-giants", FORGED_WIRE.format("{'array': ['a'] * 1000, 'dtype': '<U500000'}")),
+    robust("array-of-no-size", FORGED_WIRE.format("{'array': ['a'] * 1000 + ['a' * 50_000], 'dtype': 'U'}")),
+    robust("keys-that-collide", FORGED_WIRE.format("{'dict': [[n * (2**61 - 1), 0] for n in range(3_000)]}")),
+    robust("name-without-end", FORGED_WIRE.format("{'foreign': 'x' * 90_000, 'shown': 'y' * 90_000}")),
+    robust("nothing-but-lines", "\n" * 90_000 + RECALL, points=(2, 2)),
+    robust("deep-attributes", "def recall_at_k(r, g, k):\n    raise NotImplementedError" + ".a" * 700),
+    robust("too-long-a-cell", "# " + "x" * 100_001 + "\n" + RECALL),
     robust("script-in-error", "def recall_at_k(r, g, k):\n    raise ValueError('<script>alert(1)</script>')", says="ValueError"),
 ]  # fmt: skip
 
@@ -254,6 +270,8 @@ FILES = [
     broken("nothing-in-it", book([code("1 + 1")], lab=""), "no exercise", state="no exercise found"),
     broken("odd-cells", book([1, None, {}, {"cell_type": 3, "source": {"a": 1}, "metadata": 7}], lab=""), state="no exercise found"),  # type: ignore[list-item]
     broken("other-lab", book([code("def bm25_scores(*a):\n    return []", "02.1")], lab="02_retrieve"), "lab 02", state="another lab"),
+    broken("endless-code", book([code("x = 1\n" * 16_000) for _ in range(25)]), "characters of code"),
+    broken("linked-folder", write=lambda folder: os.symlink("/etc", folder / "linked-folder"), says="link"),
     broken("link", write=lambda folder: os.symlink("/etc/passwd", folder / "link.ipynb"), says="link"),
     broken("pipe", write=lambda folder: os.mkfifo(folder / "pipe.ipynb"), says="pipe"),
     broken("folder", write=lambda folder: (folder / "folder.ipynb").mkdir(), says="folder"),
@@ -261,6 +279,9 @@ FILES = [
     broken("zip-bomb", write=_file("zip-bomb.zip", _zip(**{"a.ipynb": b" " * (21 << 20)})), says="larger than"),
     broken("zip-of-nothing", write=_file("zip-of-nothing.zip", _zip(**{"readme.txt": b"hello"})), says="no notebook in the zip"),
     Submission("files", "zip-slip", write=_file("zip-slip.zip", _zip(**{"../../../escaped.ipynb": HONEST_BOOK})), points=(2, 2)),
+    Submission("files", "zip-of-twins", write=_file("zip-of-twins.zip", _zip(**{"./a.ipynb": HONEST_BOOK, "a.ipynb": HONEST_BOOK})), points=(2, 2)),
+    broken("zip-of-many", write=_file("zip-of-many.zip", _zip(**{f"{n:03}.ipynb": b"{}" for n in range(60)})), says="not a notebook", rows=41),
+    Submission("files", "a;=cmd()", HONEST_BOOK, points=(2, 2)),
     Submission("files", "=cmd()", HONEST_BOOK, points=(2, 2)),
     Submission("files", "new\\nline", write=_file("new\nline.ipynb", HONEST_BOOK), points=(2, 2)),
     Submission("files", "<b>bold&", HONEST_BOOK, points=(2, 2)),
@@ -307,6 +328,11 @@ HONEST = [
     honest("seeds-its-own", with_cell("import random\nrandom.seed(5)\n" + RECALL)),
     honest("cell-id-only", json.dumps({"cells": [{**code(CHUNKS), "id": "exercise-01-1"}, {**code(RECALL), "id": "exercise-01-3"}], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}).encode()),
     honest("own-name-shadows", with_cell("answer = 5\njson = None\nlist_ = [1]\n" + RECALL)),
+    honest("display", with_cell(RECALL.replace("    if not", "    display(ranking)\n    if not"))),
+    honest("windows-lines", with_cell(RECALL.replace("\n", "\r\n"))),
+    honest("future-annotations", with_cell("from __future__ import annotations\n" + RECALL.replace("(ranking,", "(ranking: Ranking,"))),
+    honest("own-class", book([SETUP, code("class Hit:\n    def __init__(self, top):\n        self.top = top\n    def of(self, fact):\n        return any(o in self.top for o in fact)"), code(CHUNKS, "01.1"), code("def recall_at_k(ranking, gold, k):\n    hit = Hit(ranking[:k])\n    return sum(hit.of(f) for f in gold) / len(gold) if gold else 0.0", "01.3")])),
+    honest("other-editor", json.dumps({"cells": [{**code(text), "metadata": {"id": name, "colab": {"base_uri": "x"}}} for name, text in (("q1", CHUNKS), ("q2", RECALL))], "metadata": {"colab": {"provenance": []}, "kernelspec": {"name": "python3"}}, "nbformat": 4, "nbformat_minor": 0}).encode()),
     honest("spoils-its-arguments", with_cell(RECALL.replace("    if not gold", "    ranking, gold = list(ranking), list(gold)\n    if not gold"))),
 ]  # fmt: skip
 

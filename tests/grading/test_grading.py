@@ -426,3 +426,87 @@ def test_a_clean_notebook_has_nothing_of_the_learners_but_the_cell():
     made = splice(find.locate(cells, [exercise])[exercise.id], exercise, SEED)
     assert [cell.metadata["course"] for cell in made.cells] == ["learner", "question", "question"]
     assert "evil" not in json.dumps(made) and "tags" not in json.dumps(made.cells[0].metadata)
+
+
+# --- what a reader must stand ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"array": ["a"], "dtype": "<U500000000"}',
+        '{"array": ["a", "b"], "dtype": "U"}',
+        '{"array": [1, 2], "dtype": "' + "i4," * 1000 + 'i4"}',
+        '{"dict": [' + ", ".join(f"[{number}, 0]" for number in range(3000)) + "]}",
+        '{"set": [' + ", ".join(map(str, range(3000))) + "]}",
+        '{"dict": 3}',
+        '{"foreign": 1}',
+    ],
+    ids=["giant", "no size", "structure", "keys", "set", "no pairs", "half"],
+)
+def test_values_that_no_writer_makes_are_refused(text):
+    with pytest.raises(ValueError):
+        wire.loads(text)
+
+
+def test_a_dictionary_with_too_many_keys_is_no_answer():
+    assert isinstance(wire.loads(wire.dumps({number: 0 for number in range(2001)})), wire.Foreign)
+    assert len(wire.loads(wire.dumps({number: 0 for number in range(2000)}))) == 2000
+
+
+def test_a_zip_cannot_fill_the_memory_or_the_gradebook(tmp_path):
+    import zipfile
+
+    from course_lib.grading.intake import submissions
+
+    for name, count, size in (("heavy", 5, 19 << 20), ("many", 60, 1)):
+        with zipfile.ZipFile(tmp_path / f"{name}.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+            for number in range(count):
+                archive.writestr(f"{number:02}.ipynb", b" " * size)
+    found = submissions(tmp_path)
+    heavy, many = ([one for one in found if one.learner == name] for name in ("heavy", "many"))
+    assert len(heavy) == 5 and sum(len(one.content) for one in heavy) <= 80 << 20 and "the rest was not read" in heavy[-1].problem
+    assert len(many) == 41 and "the rest was not read" in next(one.problem for one in many if one.name == "many.zip")
+    assert all(one.changed == (tmp_path / f"{one.learner}.zip").stat().st_mtime for one in found)
+
+
+def test_two_runs_do_not_write_to_one_folder(few, tmp_path):
+    from filelock import FileLock
+
+    (tmp_path / "out").mkdir()
+    with FileLock(tmp_path / "out" / ".lock"), pytest.raises(CourseError, match="Another run is writing"):
+        grade_folder(few, tmp_path / "out", options(LEVEL))
+    assert not read_results(tmp_path / "out")
+
+
+@walled
+def test_of_a_clone_within_reach_nothing_is_seen(monkeypatch, tmp_path):
+    """As when the course is checked out somewhere below the folders that Python needs."""
+    from course_lib.grading import sandbox
+
+    (tmp_path / "clone" / "course_lib").mkdir(parents=True)
+    (tmp_path / "clone" / "solutions").mkdir()
+    (tmp_path / "clone" / "pyproject.toml").write_text("")
+    (tmp_path / "beside").mkdir()
+    folders = sandbox.readable_folders()
+    monkeypatch.setattr(sandbox, "readable_folders", lambda: [*folders, str(tmp_path)])
+    monkeypatch.setattr(sandbox, "PACKAGE", tmp_path / "clone" / "course_lib")
+    with Room(BWRAP, LIMITS) as room:
+        said = run(
+            room, f"import os; print(os.listdir({str(tmp_path / 'clone')!r}), os.path.exists({str(tmp_path / 'beside')!r}))"
+        )
+    assert said[0]["text"] == "[] True\n"
+
+
+@pytest.mark.parametrize("lab", LABS)
+def test_the_worked_solutions_earn_all_points_in_the_room(lab):
+    from course_lib.grading.runner import grade_notebook
+    from course_lib.places import bundled
+
+    content = (bundled("solutions") / f"{LABS[lab]}.ipynb").read_bytes()
+    with Room(LEVEL, LIMITS) as room:
+        made = grade_notebook(content, room, SEED)
+    assert (
+        made["lab"] == lab
+        and [(one["exercise"], one["state"], one["message"]) for one in made["exercises"] if one["state"] != "passed"] == []
+    )

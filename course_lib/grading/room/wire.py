@@ -6,7 +6,9 @@ import json
 from typing import Any
 
 DEEPEST, LONGEST = 40, 1_000_000
-SHOWN = 160
+MOST_KEYS = 2_000  # of one dictionary or set: whoever chooses the keys could make more of them very slow
+MOST_BYTES = 64 << 20  # of one array
+SHOWN, NAMED = 160, 80
 
 
 class Foreign:
@@ -63,12 +65,14 @@ class _Writer:
             return [self.pack(item, depth + 1) for item in list.__iter__(value)]
         if isinstance(value, tuple):
             return {"tuple": [self.pack(item, depth + 1) for item in tuple.__iter__(value)]}
+        if isinstance(value, (dict, set, frozenset)) and len(value) > MOST_KEYS:
+            return {"foreign": "too large", "shown": f"a {kind.__name__[:NAMED]} of more than {MOST_KEYS}"}
         if isinstance(value, dict):
             pairs = dict.items(value)
             return {"dict": [[self.pack(key, depth + 1), self.pack(item, depth + 1)] for key, item in pairs]}
         if isinstance(value, (set, frozenset)):
             return {"set": [self.pack(item, depth + 1) for item in value]}
-        return {"foreign": kind.__name__[:80], "shown": _show(value), "iterator": hasattr(value, "__next__")}
+        return {"foreign": kind.__name__[:NAMED], "shown": _show(value), "iterator": hasattr(value, "__next__")}
 
 
 def pack(value: Any) -> Any:
@@ -93,23 +97,33 @@ def unpack(value: Any) -> Any:
     try:
         if "tuple" in value:
             return tuple(unpack(item) for item in value["tuple"])
+        if len(value.get("dict", value.get("set", ()))) > MOST_KEYS:
+            raise ValueError(f"more than {MOST_KEYS} keys")
         if "dict" in value:
             return {unpack(key): unpack(item) for key, item in value["dict"]}
         if "set" in value:
             return {unpack(item) for item in value["set"]}
         if "array" in value:
             return _array(value)
-        return Foreign(str(value["foreign"]), str(value["shown"])[:SHOWN], bool(value.get("iterator")))
+        return Foreign(str(value["foreign"])[:NAMED], str(value["shown"])[:SHOWN], bool(value.get("iterator")))
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"this is not a packed value: {type(error).__name__}") from error
+
+
+def _count(rows: Any) -> int:
+    return sum(map(_count, rows)) if isinstance(rows, list) else 1
 
 
 def _array(value: Any) -> Any:
     import numpy as np
 
-    if np.dtype(str(value["dtype"])).kind not in "biufU":
-        return unpack(value["array"])  # an array of objects: judged as the list that it holds
-    array = np.array(unpack(value["array"]), dtype=str(value["dtype"]))
+    kind = np.dtype(str(value["dtype"])[:32])
+    rows = unpack(value["array"])
+    if kind.kind not in "biufU":
+        return rows  # an array of objects: judged as the list that it holds
+    if not kind.itemsize or kind.itemsize * _count(rows) > MOST_BYTES:
+        raise ValueError(f"an array of more than {MOST_BYTES >> 20} MB")
+    array = np.array(rows, dtype=kind)
     array.flags.writeable = bool(value.get("writeable", True))
     return array
 
