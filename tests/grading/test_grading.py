@@ -486,6 +486,7 @@ def test_of_a_clone_within_reach_nothing_is_seen(monkeypatch, tmp_path):
 
     (tmp_path / "clone" / "course_lib").mkdir(parents=True)
     (tmp_path / "clone" / "solutions").mkdir()
+    tmp_path.chmod(0o755)
     (tmp_path / "clone" / "pyproject.toml").write_text("")
     (tmp_path / "beside").mkdir()
     folders = sandbox.readable_folders()

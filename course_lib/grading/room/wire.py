@@ -117,7 +117,9 @@ def _count(rows: Any) -> int:
 def _array(value: Any) -> Any:
     import numpy as np
 
-    kind = np.dtype(str(value["dtype"])[:32])
+    if len(name := str(value["dtype"])) > NAMED:
+        raise ValueError("no kind of number")
+    kind = np.dtype(name)
     rows = unpack(value["array"])
     if kind.kind not in "biufU":
         return rows  # an array of objects: judged as the list that it holds
