@@ -19,6 +19,8 @@ from ..exercises.registry import LABS
 from .find import LARGEST
 
 SKIPPED = {".ipynb_checkpoints", "__MACOSX", ".git", "backups"}
+NOTEBOOK = re.compile(r"\.ipynb(?:\.txt|\.json)?$", re.I)  # browsers like to add an ending of their own
+COPY = re.compile(r"(?:[ _-]*\(\d+\)|-Copy\d*)$", re.I)  # as do downloads and JupyterLab
 MOST_FILES = 10_000  # that are looked at in a zip
 MOST_NOTEBOOKS, MOST_BYTES = 40, 3 * LARGEST  # that are taken from it
 
@@ -59,12 +61,15 @@ def learner_of(parts: tuple[str, ...]) -> str:
 
     >>> learner_of(("anna", "01_chunk_and_embed.ipynb")), learner_of(("berta-01_chunk_and_embed.ipynb",)), learner_of(("chris.ipynb",))
     ('anna', 'berta', 'chris')
+    >>> learner_of(("dora-01_chunk_and_embed (2).ipynb.txt",)), learner_of(("01_chunk_and_embed (1).ipynb",))
+    ('dora', '01_chunk_and_embed (1)')
     """
     if len(parts) > 1:
         return visible(parts[0])
-    stem = re.sub(r"\.(ipynb|zip)$", "", parts[0], flags=re.I)
+    stem = re.sub(r"\.zip$", "", NOTEBOOK.sub("", parts[0]), flags=re.I)
     for slug in LABS.values():
-        stem = stem.replace(slug, "") if stem != slug else stem
+        if slug in stem and (own := COPY.sub("", stem).replace(slug, "").strip(" _-.")):
+            return visible(own)
     return visible(stem.strip(" _-.") or parts[0])
 
 
@@ -101,7 +106,7 @@ def _of_zip(path: Path, parts: tuple[str, ...]) -> Iterator[Submission]:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             for entry in archive.infolist()[:MOST_FILES]:
                 inner = tuple(part for part in entry.filename.replace("\\", "/").split("/") if part not in ("", ".", ".."))
-                if entry.is_dir() or not inner or not inner[-1].lower().endswith(".ipynb") or SKIPPED & set(inner):
+                if entry.is_dir() or not inner or not NOTEBOOK.search(inner[-1]) or SKIPPED & set(inner):
                     continue
                 found += 1
                 if found > MOST_NOTEBOOKS or taken > MOST_BYTES:
@@ -134,6 +139,8 @@ def submissions(folder: Path) -> list[Submission]:
     result: list[Submission] = []
     for path in found:
         parts = path.relative_to(root).parts
+        if not parts:
+            raise CourseError(f"{folder} cannot be opened.", "let yourself read it, or name another folder.")
         if path.suffix.lower() == ".zip":
             result += _of_zip(path, parts)
             continue
@@ -142,17 +149,32 @@ def submissions(folder: Path) -> list[Submission]:
         result.append(Submission(learner_of(parts), visible("/".join(parts)), content, problem, changed))
     if not result:
         raise CourseError(f"There is no notebook in {folder}.", "put the .ipynb files, or zips of them, into it.")
+    result += _without_notebook(root, result) if folder.is_dir() else []
     return sorted(result, key=lambda one: (one.learner, one.name))
 
 
+def _without_notebook(root: Path, found: list[Submission]) -> list[Submission]:
+    """The learners' folders that hold files but no notebook: a row each, so that nobody is overlooked."""
+    there = {one.name.split("/")[0] for one in found}
+    empty = []
+    for path in sorted(root.iterdir()):
+        other = path.name in SKIPPED or path.name.startswith(".") or path.is_symlink() or not path.is_dir()
+        if not other and visible(path.name) not in there and not (path / "results.jsonl").exists() and any(path.iterdir()):
+            empty.append(Submission(visible(path.name), visible(path.name), problem="there is no notebook in the folder"))
+    return empty
+
+
 def _walk(folder: Path) -> Iterator[Path]:
-    for where, folders, files in os.walk(folder):  # links to folders are not followed
+    closed: list[Path] = []
+    # Links to folders are not followed; what cannot be opened becomes a row.
+    for where, folders, files in os.walk(folder, onerror=lambda error: closed.append(Path(str(error.filename)))):
         for name in list(folders):
             linked = name not in SKIPPED and not name.startswith(".") and (Path(where) / name).is_symlink()
-            if name.lower().endswith(".ipynb") or linked:
+            if NOTEBOOK.search(name) or linked:
                 yield Path(where) / name  # a folder that claims to be a notebook, or leads elsewhere
                 folders.remove(name)
         folders[:] = sorted(name for name in folders if name not in SKIPPED and not name.startswith("."))
         for name in sorted(files):
-            if name.lower().endswith((".ipynb", ".zip")) and not name.startswith("."):
+            if (NOTEBOOK.search(name) or name.lower().endswith(".zip")) and not name.startswith("."):
                 yield Path(where) / name
+    yield from closed

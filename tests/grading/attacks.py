@@ -295,6 +295,7 @@ def honest(name: str, content: bytes) -> Submission:
 
 
 HONEST = [
+    Submission("honest", "saved-as-text", write=_file("saved-as-text.ipynb.txt", HONEST_BOOK), points=(2, 2)),
     honest("plain", HONEST_BOOK),
     honest("lost-metadata", book([SETUP, code(CHUNKS), code(RECALL)], lab="")),
     honest("markers-only", book([SETUP, code("# Exercise 01.1\n" + CHUNKS), code("# exercise 01.3\n" + RECALL)], lab="")),

@@ -511,3 +511,30 @@ def test_the_worked_solutions_earn_all_points_in_the_room(lab):
         made["lab"] == lab
         and [(one["exercise"], one["state"], one["message"]) for one in made["exercises"] if one["state"] != "passed"] == []
     )
+
+
+def test_nobody_who_handed_in_something_is_overlooked(tmp_path):
+    from course_lib.grading.intake import submissions
+
+    for name in (
+        "anna/01_chunk_and_embed.ipynb",
+        "berta/answers.docx",
+        "dora.ipynb.txt",
+        "march/results.jsonl",
+        "emil/deep/a (1).ipynb.json",
+    ):
+        (tmp_path / name).parent.mkdir(exist_ok=True, parents=True)
+        (tmp_path / name).write_text("{}")
+    (tmp_path / "nothing").mkdir()
+    found = {one.learner: one.problem for one in submissions(tmp_path)}
+    assert found == {"anna": "", "berta": "there is no notebook in the folder", "dora": "", "emil": ""}
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root opens every folder")
+def test_a_folder_that_cannot_be_opened_is_a_row(tmp_path):
+    from course_lib.grading.intake import submissions
+
+    (tmp_path / "anna.ipynb").write_text("{}")
+    (tmp_path / "closed").mkdir(mode=0)
+    found = {one.learner: one.problem for one in submissions(tmp_path)}
+    assert "cannot be read" in found["closed"] and found["anna"] == ""
