@@ -260,7 +260,8 @@ def judge_mutants(exercise: Exercise, folder: Path, options: Options, again: int
     first = rows.pop(ORIGINAL)["exercises"][0]
     if first["state"] != PASSED:
         raise CourseError(f"The solution of {exercise.id} does not pass: {first['message']}", "mend it, or the cases.")
-    tally, alive = Tally(exercise.id, len(made)), []
+    tally = Tally(exercise.id, len(made))
+    alive: list[str] = []
     known = read_equivalent().get(exercise.id, {})
     for name, mutant in made.items():
         row = rows[name]

@@ -31,6 +31,7 @@ from .library import make_library
 BWRAP, NONE = "bubblewrap", "none"
 ROOM, WORK = "/room", "/work"
 MB = 1 << 20
+SLOWEST_START = 180.0  # seconds: on a machine that is busy with something else
 
 
 @dataclass(frozen=True)
@@ -264,9 +265,9 @@ def bubblewrap_problem() -> str | None:
     if shutil.which("bwrap") is None:
         return "bubblewrap is not installed (Debian, Ubuntu: apt install bubblewrap)"
     try:
-        with Room(BWRAP) as room:
+        with Room(BWRAP, Limits(wall=SLOWEST_START)) as room:
             channel = room.open()
-            if (first := channel.read(20)) is None or first.get("kind") != "ready":
+            if (first := channel.read(SLOWEST_START)) is None or first.get("kind") != "ready":
                 return f"bubblewrap does not work here: {channel.ended.detail if channel.ended else 'no answer'}"
     except CourseError as error:
         return error.what
@@ -331,7 +332,7 @@ class Room:
                 command, stdin=theirs.fileno(), stdout=subprocess.DEVNULL, stderr=said, env=environment, start_new_session=True
             )
             theirs.close()
-            ours.settimeout(60)
+            ours.settimeout(SLOWEST_START)
             try:
                 warm = ours.recv(4096)
             except OSError:
