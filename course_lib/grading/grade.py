@@ -28,7 +28,7 @@ from ..exercises.registry import exercises_of
 from ..places import PACKAGE
 from ..workspace import atomic_write
 from .intake import Submission, submissions
-from .sandbox import Limits, choose_level
+from .sandbox import SLOWEST_START, Limits, choose_level
 
 RESULTS, RUN = "results.jsonl", "run.json"
 FOLDERS = "course-grading-"
@@ -98,7 +98,7 @@ class Worker:
     def __init__(self, level: str, options: Options) -> None:
         self.level, self.options, self.process, self.folder = level, options, None, None
         exercises = max((len(exercises_of(options.lab)) if options.lab else 4), 4)
-        self.patience = 60 + exercises * (options.limits.wall + 10)
+        self.patience = SLOWEST_START + 60 + exercises * (options.limits.wall + 10)
 
     process: subprocess.Popen[str] | None
     folder: Path | None
