@@ -166,7 +166,7 @@ class Cluster:
         Raises :class:`CourseError` where the cluster is gone or a worker is not like the others.
         """
         done: queue.Queue[Future] = queue.Queue()
-        waiting, running = iter(tasks), dict[str, tuple["Future", Task]]()
+        waiting, running = iter(tasks), dict[Any, tuple["Future", Task]]()
         run = secrets.token_hex(4)  # the scheduler may still know results of an earlier run
         ahead = 2 * sum(self.client.nthreads().values())
 

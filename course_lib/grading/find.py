@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import re
+import symtable
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -168,6 +169,25 @@ def _used(tree: ast.AST) -> set[str]:
     return {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
 
 
+def _free(source: str) -> set[str]:
+    """The names that a source takes from outside: neither parameters nor local variables of its functions.
+
+    >>> sorted(_free("def f(a, b=C):\\n    d = a + e\\n    return [g for g in d if g in h]"))
+    ['C', 'e', 'h']
+    """
+    try:
+        tables = [symtable.symtable(source, "cell", "exec")]
+    except UNREADABLE:
+        return set()
+    names = set()
+    while tables:
+        table = tables.pop()
+        tables += table.get_children()
+        outside = table.get_type() == "module"
+        names |= {one.get_name() for one in table.get_symbols() if one.is_referenced() and (outside or one.is_global())}
+    return names
+
+
 def _is_stub(tree: ast.Module, function: str) -> bool:
     """Whether the function is still as it was handed out: nothing but a line that says "not attempted"."""
     for node in tree.body:
@@ -238,8 +258,17 @@ def _locate(
             if one is not None and at != place and cells[at].kind == "code"
             for node in one.body
         ]
-        answer.carried = _carry(_used(tree) - names[place], [*pool, *others], exercise.function)
+        answer.carried = _carry(
+            _free(answer.source) - set().union(*map(_defined, tree.body)), [*pool, *others], exercise.function
+        )
     return answer
+
+
+def _text(node: ast.AST) -> str:
+    try:
+        return ast.unparse(node)
+    except UNREADABLE:
+        return ""
 
 
 def _carry(needed: set[str], pool: Sequence[tuple[ast.stmt, int]], function: str) -> list[str]:
@@ -253,8 +282,5 @@ def _carry(needed: set[str], pool: Sequence[tuple[ast.stmt, int]], function: str
         at = defining.get(wanted.pop())
         if at is not None and at not in chosen:
             chosen.add(at)
-            wanted |= _used(pool[at][0]) - _defined(pool[at][0])
-    try:
-        return [ast.unparse(pool[number][0]) for number in sorted(chosen)]
-    except UNREADABLE:
-        return []
+            wanted |= _free(_text(pool[at][0])) - _defined(pool[at][0])
+    return [text for number in sorted(chosen) if (text := _text(pool[number][0]))]

@@ -92,7 +92,7 @@ def _one_off(node: ast.expr) -> list[ast.expr]:
     return [ast.BinOp(node, operator(), ast.Constant(1)) for operator in (ast.Add, ast.Sub)]
 
 
-def _constants(value: object) -> list[object]:
+def _constants(value: object) -> list[Any]:
     if isinstance(value, bool):
         return [not value]
     if isinstance(value, (int, float)):

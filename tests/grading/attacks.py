@@ -329,6 +329,7 @@ HONEST = [
     honest("seeds-its-own", with_cell("import random\nrandom.seed(5)\n" + RECALL)),
     honest("cell-id-only", json.dumps({"cells": [{**code(CHUNKS), "id": "exercise-01-1"}, {**code(RECALL), "id": "exercise-01-3"}], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}).encode()),
     honest("own-name-shadows", with_cell("answer = 5\njson = None\nlist_ = [1]\n" + RECALL)),
+    honest("slow-global", book([SETUP, code("import time\nhits = time.sleep(60)"), code(CHUNKS, "01.1"), code("def recall_at_k(ranking, gold, k):\n    hits = sum(any(o in ranking[:k] for o in f) for f in gold)\n    return hits / len(gold) if gold else 0.0", "01.3")])),
     honest("display", with_cell(RECALL.replace("    if not", "    display(ranking)\n    if not"))),
     honest("windows-lines", with_cell(RECALL.replace("\n", "\r\n"))),
     honest("future-annotations", with_cell("from __future__ import annotations\n" + RECALL.replace("(ranking,", "(ranking: Ranking,"))),
