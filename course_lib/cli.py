@@ -1,4 +1,5 @@
-"""The command line: ``course lab``, ``doctor``, ``check``, ``progress``, ``solution``, ``reset``, ``db``, ``prepare``, ``build``.
+"""The command line: ``course lab``, ``doctor``, ``check``, ``progress``, ``solution``, ``reset``, ``db``, ``prepare``, ``build``;
+the instructor's are in :mod:`.cli_grading`.
 
 Commands import what they need when they run, so that ``course --help`` answers at once.
 """
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 import typer.core
 
+from . import cli_grading
 from .errors import CourseError
 
 if TYPE_CHECKING:
@@ -449,6 +451,9 @@ def build(
 
     raise typer.Exit(build_main(list(labs or []), run, check))
 
+
+for _command in cli_grading.COMMANDS:
+    app.command()(_command)
 
 if __name__ == "__main__":
     main()
