@@ -128,7 +128,9 @@ def _sections(text: str, begins: list[int], bases: list[int], bookmarks: list[tu
             continue
         path = {depth: name for depth, name in path.items() if depth < level} | {level: title}
         words = r"\s+".join(map(re.escape, title.split()))
-        match = re.compile(rf"^[ \t]*(?:[A-Z0-9][\w.]*\s+)?{words}[ \t]*$", flags=re.MULTILINE).search(text, begins[page], ends[page])
+        match = re.compile(rf"^[ \t]*(?:[A-Z0-9][\w.]*\s+)?{words}[ \t]*$", flags=re.MULTILINE).search(
+            text, begins[page], ends[page]
+        )
         cuts.append((match.start() if match else begins[page], " › ".join(name for _, name in sorted(path.items()))))
     cuts.sort(key=lambda cut: cut[0])  # stable: of several at one place the last, which is the deepest, names the section
     sections, heading = [], ""

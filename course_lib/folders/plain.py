@@ -57,7 +57,12 @@ def _markdown_headings(source: str, skip: int) -> Iterator[tuple[int, int, int, 
             opening = token
         elif token.type == "inline" and opening is not None and opening.map:
             first, last = opening.map
-            yield starts[first], min(starts[min(last, len(starts) - 1)], len(source)), int(opening.tag[1]), plain_words(token.content)
+            yield (
+                starts[first],
+                min(starts[min(last, len(starts) - 1)], len(source)),
+                int(opening.tag[1]),
+                plain_words(token.content),
+            )
             opening = None
 
 

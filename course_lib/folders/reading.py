@@ -25,7 +25,9 @@ KINDS = {
     **dict.fromkeys((".txt", ".text", ".rst"), "text"),
     ".pdf": "pdf",
 }
-NAMED = frozenset({"readme", "license", "licence", "copying", "changes", "changelog", "news", "authors", "notice", "install", "faq"})
+NAMED = frozenset(
+    {"readme", "license", "licence", "copying", "changes", "changelog", "news", "authors", "notice", "install", "faq"}
+)
 """Files that are read as plain text though they have no ending."""
 MOST_BYTES = 32_000_000
 MOST_FILES = 20_000
@@ -58,7 +60,11 @@ class Reading:
         lost = sum(not notice.used for notice in self.notices)
         parts = [_count(len(self.files), "file") + " read"]
         parts += [f"{lost} not read"] if lost else []
-        parts += [f"skipped: {', '.join(f'{count} {reason}' for reason, count in sorted(self.skipped.items()))}"] if self.skipped else []
+        parts += (
+            [f"skipped: {', '.join(f'{count} {reason}' for reason, count in sorted(self.skipped.items()))}"]
+            if self.skipped
+            else []
+        )
         return "; ".join(parts)
 
 
@@ -112,7 +118,9 @@ def walk(folder: Path, reading: Reading) -> Iterator[tuple[Path, str]]:
                 elif kind_of(entry.name) is None:
                     reading.skipped["of other kinds"] += 1
                 elif found >= MOST_FILES:
-                    reading.notices.append(Notice(name, f"more than {MOST_FILES:,} files: this one and those after it were not read"))
+                    reading.notices.append(
+                        Notice(name, f"more than {MOST_FILES:,} files: this one and those after it were not read")
+                    )
                     return
                 else:
                     found += 1
@@ -170,7 +178,9 @@ def read_bytes(path: Path, most: int = MOST_BYTES, tries: int = 3, pause: float 
             if not stat.S_ISREG(before.st_mode):
                 raise Unreadable("no longer an ordinary file")
             if before.st_size > most:
-                raise Unreadable(f"{before.st_size / 1e6:,.0f} MB; the most is {most / 1e6:,.0f} MB: split it, or raise --max-file-mb")
+                raise Unreadable(
+                    f"{before.st_size / 1e6:,.0f} MB; the most is {most / 1e6:,.0f} MB: split it, or raise --max-file-mb"
+                )
             data = stream.read(most + 1)
             after = os.fstat(stream.fileno())
         try:
