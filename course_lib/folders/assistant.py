@@ -38,6 +38,10 @@ On the shipped run of lab 04 that takes back 1 of 37 right answers, 34 % of 281 
 """
 
 
+class QuestionError(CourseError):
+    """A question that cannot be put to the model: empty, or too long."""
+
+
 @dataclass(frozen=True)
 class Source:
     """Where an answer comes from: a passage of a file, and in it ``quote``, the words nearest to the answer, at ``place``.
@@ -187,7 +191,7 @@ class FolderAssistant:
         return True
 
     def ask(self, question: str, max_new_tokens: int | None = None) -> FolderAnswer:
-        """Answer one question. Raises :class:`CourseError` where it is empty or too long."""
+        """Answer one question. Raises :class:`QuestionError` where it is empty or too long."""
         asked = self._prepare(question)
         if isinstance(asked, FolderAnswer):
             return asked
@@ -217,7 +221,7 @@ class FolderAssistant:
     def _prepare(self, question: str) -> _Asked | FolderAnswer:
         question = " ".join(question.encode("utf-8", "replace").decode("utf-8").split())
         if not question:
-            raise CourseError("The question is empty.", "ask something.")
+            raise QuestionError("The question is empty.", "ask something.")
         with record() as cost:
             hits = self.index.search(question, self._k)
             passages: list[FilePassage] = [hit.passage for hit in hits]
@@ -233,7 +237,7 @@ class FolderAssistant:
                 try:
                     prompt = self._assistant().prompt(question, passages)
                 except ValueError:
-                    raise CourseError("The question is too long.", "shorten it to what you want to know.") from None
+                    raise QuestionError("The question is too long.", "shorten it to what you want to know.") from None
                 if not prompt.passages:
                     reason = "the passages found are too long for the prompt"
         if reason:

@@ -38,7 +38,9 @@ class _Page(HTMLParser):
         self._in_title = False
         self._heading: tuple[int, int] | None = None  # level, offset where its words begin
         self._heading_words: list[str] = []
-        self._left_out, self._inside = "", Counter[str]()
+        self._left_out = ""  # the hidden element that we are in, then the elements open inside it
+        self._inside: list[str] = []
+        self._count = Counter[str]()
 
     def _offset(self) -> int:
         line, column = self.getpos()
@@ -48,16 +50,18 @@ class _Page(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         if self._left_out:
-            ended = self._left_out in OPTIONAL_END and not +self._inside
-            if not ended or not (tag == self._left_out or (self._left_out == "p" and tag in BLOCKS)):
+            if self._inside and _ends(self._inside[-1], tag):
+                self._count[self._inside.pop()] -= 1
+            if self._inside or not _ends(self._left_out, tag):
                 if tag not in VOID:
-                    self._inside[tag] += 1
+                    self._inside.append(tag)
+                    self._count[tag] += 1
                 return
             self._left_out = ""  # a new paragraph ends the hidden one before it
         if tag == "title" and not self.title:
             self._in_title = True
         elif tag not in VOID and (tag in LEFT_OUT or _is_hidden(dict(attrs))):
-            self._left_out, self._inside = tag, Counter()
+            self._left_out, self._inside, self._count = tag, [], Counter()
         else:
             self._begin(tag)
 
@@ -81,8 +85,10 @@ class _Page(HTMLParser):
 
     def handle_endtag(self, tag: str) -> None:
         if self._left_out:
-            if self._inside[tag] > 0:
-                self._inside[tag] -= 1
+            if self._count[tag] > 0:
+                while (inner := self._inside.pop()) != tag:  # an element ends with the one that it is in
+                    self._count[inner] -= 1
+                self._count[tag] -= 1
                 return
             own, self._left_out = tag == self._left_out, ""  # else it ends an element around the hidden one
             if own:
@@ -155,6 +161,11 @@ class _Page(HTMLParser):
         if self._heading is not None:
             self._heading_words += [between, text]
         self.built.add(text, start, end)
+
+
+def _ends(open_tag: str, tag: str) -> bool:
+    """Whether an element that begins ends an open one whose end need not be written."""
+    return open_tag in OPTIONAL_END and (tag == open_tag or (open_tag == "p" and tag in BLOCKS))
 
 
 def _is_hidden(attributes: dict[str, str | None]) -> bool:
