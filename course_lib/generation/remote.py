@@ -179,6 +179,8 @@ def _read(response: Any, deadline: float) -> bytes:
             raise HTTPException("its answer does not end")
         if time.monotonic() > deadline:
             raise TimeoutError
+    if response.length:  # fewer bytes than it had announced
+        raise HTTPException("it broke off")
     return b"".join(parts)
 
 

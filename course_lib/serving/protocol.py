@@ -188,7 +188,7 @@ class StopText:
 
     >>> stop = StopText(("END",))
     >>> [stop.feed("It is hot. E"), stop.feed("ND and more"), stop.rest(), stop.met]
-    ['It is hot', '. ', '', True]
+    ['It is hot.', ' ', '', True]
     """
 
     def __init__(self, sequences: tuple[str, ...]) -> None:

@@ -227,7 +227,7 @@ class Handler(BaseHTTPRequestHandler):
         self._answer("POST")
 
     def do_HEAD(self) -> None:
-        self._answer("HEAD")
+        self._answer(self.command)
 
     do_PUT = do_DELETE = do_PATCH = do_OPTIONS = do_HEAD
 
@@ -235,28 +235,30 @@ class Handler(BaseHTTPRequestHandler):
 
     def _answer(self, method: str) -> None:
         self._sent = False
-        try:
-            with self.server.at_work():
+        with self.server.at_work():
+            try:
                 body = self._body()  # first of all, so that the connection stays in step
                 self._check_caller()
-                path = urlsplit(self.path).path.rstrip("/")
-                if path == "/v1/models" and method == "GET":
-                    self._send({"object": "list", "data": [self._model()]})
-                elif path.startswith("/v1/models/") and method == "GET":
-                    self._send(self._named_model(path.removeprefix("/v1/models/")))
-                elif path == "/v1/chat/completions" and method == "POST":
-                    self._chat(body)
-                elif path in ("/v1/models", "/v1/chat/completions"):
-                    raise ApiError(405, "method_not_allowed", f"{method} is not understood here.")
-                else:
-                    raise ApiError(404, "unknown_url", "There are /v1/models and /v1/chat/completions here.")
-        except ApiError as error:
-            self._send_error(error)
-        except (Gone, OSError):  # the client left, or was silent for too long
-            self.close_connection = True
-        except Exception as error:
-            self.server.log(f"unexpected: {type(error).__name__}: {str(error)[:200]}")
-            self._send_error(ApiError(500, "server_error", "Something went wrong here; the server's window says what."))
+                self._route(method, urlsplit(self.path).path.rstrip("/"), body)
+            except ApiError as error:
+                self._send_error(error)
+            except (Gone, OSError):  # the client left, or was silent for too long
+                self.close_connection = True
+            except Exception as error:
+                self.server.log(f"unexpected: {type(error).__name__}: {str(error)[:200]}")
+                self._send_error(ApiError(500, "server_error", "Something went wrong here; the server's window says what."))
+
+    def _route(self, method: str, path: str, body: bytes) -> None:
+        if path == "/v1/models" and method == "GET":
+            self._send({"object": "list", "data": [self._model()]})
+        elif path.startswith("/v1/models/") and method == "GET":
+            self._send(self._named_model(path.removeprefix("/v1/models/")))
+        elif path == "/v1/chat/completions" and method == "POST":
+            self._chat(body)
+        elif path in ("/v1/models", "/v1/chat/completions"):
+            raise ApiError(405, "method_not_allowed", f"{method} is not understood here.")
+        else:
+            raise ApiError(404, "unknown_url", "There are /v1/models and /v1/chat/completions here.")
 
     def _check_caller(self) -> None:
         settings = self.server.settings
