@@ -385,7 +385,10 @@ MaxTokens = Annotated[int, typer.Option(min=1, max=2048, help="Longest answer in
 MaxFile = Annotated[float, typer.Option(min=0.001, help="Files larger than this many MB are not read.")]
 BaseUrl = Annotated[
     str | None,
-    typer.Option(help="Ask an OpenAI-compatible server, such as http://127.0.0.1:8000/v1. Questions and passages go there; its key is taken from COURSE_API_KEY."),
+    typer.Option(
+        help="Let an OpenAI-compatible server answer, such as http://127.0.0.1:8000/v1. Questions and passages go there; "
+        "its key is taken from COURSE_API_KEY."
+    ),
 ]
 Model = Annotated[str, typer.Option(help="The model's name on that server.", show_default="the first it lists")]
 Timeout = Annotated[float, typer.Option(min=0.1, help="Seconds to wait for that server.")]
@@ -467,10 +470,15 @@ def ask(
 @app.command()
 def serve(
     folder: Documents,
-    host: Annotated[str, typer.Option(help="The address to listen on; any other than this machine's own needs a key.")] = "127.0.0.1",
+    host: Annotated[
+        str, typer.Option(help="The address to listen on; any other than this machine's own needs a key.")
+    ] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="0: any that is free.")] = 8000,
     api_key: Annotated[
-        str, typer.Option(envvar="COURSE_SERVER_KEY", help="Only who sends this key is answered. In COURSE_SERVER_KEY nobody sees it.")
+        str,
+        typer.Option(
+            envvar="COURSE_SERVER_KEY", help="Only who sends this key is answered. In COURSE_SERVER_KEY nobody sees it."
+        ),
     ] = "",
     k: K = 3,
     max_tokens: MaxTokens = 48,
@@ -494,7 +502,11 @@ def serve(
         assistant.progress = False
         assert assistant.lm is not None  # load it now: the first question should not wait for it
         say(printable(repr(assistant)))
-        say(f"Serving {server.url} with the model {server.settings.model}" + (", with a key." if api_key else ".") + " To stop: Ctrl-C here.")
+        say(
+            f"Serving {server.url} with the model {server.settings.model}"
+            + (", with a key." if api_key else ".")
+            + " To stop: Ctrl-C here."
+        )
     except BaseException:
         server.server_close()
         raise

@@ -15,7 +15,7 @@ from ..ledger import Entry, record
 from ..models import language_model
 from ..pipeline import Assistant
 from .index import FolderIndex, shared_codes
-from .reading import MOST_BYTES, Reading, read_folder, state_of
+from .reading import MOST_BYTES, Reading, find_folder, read_folder, state_of
 from .texts import FilePassage, Place
 
 DOCUMENTS = Style(
@@ -169,12 +169,13 @@ class FolderAssistant:
         self.max_file_mb, self.progress = max_file_mb, progress
         self.min_similarity, self.min_support = min_similarity, min_support
         self._lm, self._k, self._max_new_tokens, self._budget = lm, k, max_new_tokens, budget
-        self._read(read_folder(folder, max_file_mb))
+        self._read(find_folder(folder))
 
-    def _read(self, reading: Reading) -> None:
-        self.state = state_of(reading.folder)
+    def _read(self, folder: Path) -> None:
+        state = state_of(folder)  # before reading: what changes meanwhile is seen the next time
+        reading = read_folder(folder, self.max_file_mb)
         self.index = FolderIndex(reading.files, progress=self.progress)
-        self.reading = reading
+        self.reading, self.state = reading, state
 
     @property
     def lm(self) -> Chat:
@@ -184,10 +185,14 @@ class FolderAssistant:
         return self._lm
 
     def refresh(self) -> bool:
-        """Read the folder again if anything in it has changed; return whether it had. Only what changed is embedded."""
-        if state_of(self.reading.folder) == self.state:
+        """Read the folder again if anything in it has changed; return whether it had. Only what changed is embedded.
+
+        Raises :class:`CourseError` where the folder is gone; what was read before then stays.
+        """
+        folder = find_folder(self.reading.folder)
+        if state_of(folder) == self.state:
             return False
-        self._read(read_folder(self.reading.folder, self.max_file_mb))
+        self._read(folder)
         return True
 
     def ask(self, question: str, max_new_tokens: int | None = None) -> FolderAnswer:

@@ -67,7 +67,10 @@ def parse_chat(body: bytes, model: str, longest: int) -> ChatRequest:
     question = _question(data.get("messages"))
     if len(question) > longest:
         raise ApiError(
-            400, "context_length_exceeded", f"The question has {len(question):,} characters; at most {longest:,} are read.", "messages"
+            400,
+            "context_length_exceeded",
+            f"The question has {len(question):,} characters; at most {longest:,} are read.",
+            "messages",
         )
     options = data.get("stream_options")
     return ChatRequest(
@@ -118,7 +121,9 @@ def _question(messages: Any) -> str:
         raise ApiError(400, "invalid_value", "The last message must be the user's question.", "messages")
     content = last.get("content")
     if isinstance(content, list):
-        if not all(isinstance(part, dict) and part.get("type") == "text" and isinstance(part.get("text"), str) for part in content):
+        if not all(
+            isinstance(part, dict) and part.get("type") == "text" and isinstance(part.get("text"), str) for part in content
+        ):
             raise ApiError(400, "unsupported_content", "Only text is understood here.", "messages")
         content = "\n".join(part["text"] for part in content)
     if not isinstance(content, str) or not content.strip():
@@ -180,7 +185,11 @@ def usage(answer: FolderAnswer) -> dict[str, int]:
 
 def extra(answer: FolderAnswer) -> dict[str, Any]:
     """What OpenAI's form has no place for: the retrieved sources, and whether the assistant abstained and why."""
-    return {"sources": [one.as_dict() for one in answer.shown], "abstained": answer.abstained, "abstained_because": answer.reason or None}
+    return {
+        "sources": [one.as_dict() for one in answer.shown],
+        "abstained": answer.abstained,
+        "abstained_because": answer.reason or None,
+    }
 
 
 class StopText:

@@ -68,7 +68,9 @@ class Gate:
         ticket, until = object(), time.monotonic() + patience
         with self._moved:
             if len(self._line) > self._waiting:
-                raise ApiError(429, "rate_limit_exceeded", f"{self._waiting} requests are waiting already. Try again in a few seconds.")
+                raise ApiError(
+                    429, "rate_limit_exceeded", f"{self._waiting} requests are waiting already. Try again in a few seconds."
+                )
             self._line.append(ticket)
         try:
             with self._moved:
@@ -77,7 +79,9 @@ class Gate:
                     if gone():
                         raise Gone
                     if time.monotonic() > until:
-                        raise ApiError(429, "rate_limit_exceeded", f"It was not your turn within {patience:g} s. Try again later.")
+                        raise ApiError(
+                            429, "rate_limit_exceeded", f"It was not your turn within {patience:g} s. Try again later."
+                        )
             if self.closed:
                 raise ApiError(503, "shutting_down", "The server is stopping.")
             yield
@@ -117,7 +121,8 @@ class AssistantServer(ThreadingHTTPServer):
         except (OSError, OverflowError) as error:
             why = getattr(error, "strerror", None) or str(error)
             raise CourseError(
-                f"The server cannot start on {settings.host}, port {settings.port} ({why}).", "take another --port, or another --host."
+                f"The server cannot start on {settings.host}, port {settings.port} ({why}).",
+                "take another --port, or another --host.",
             ) from None
 
     @property
@@ -204,29 +209,37 @@ class Handler(BaseHTTPRequestHandler):
     server_version, sys_version = "open-book", ""
 
     def setup(self) -> None:
+        """A connection that stays silent is closed."""
         self.timeout = self.server.settings.limits.silence
         self._sent = False
         super().setup()
 
     def log_message(self, format: str, *args: Any) -> None:
+        """One line in the server's window, without signs that would steer a terminal."""
         line = format % args
         self.server.log("".join(one if one.isprintable() else "?" for one in line)[:200])
 
     def log_request(self, code: Any = "-", size: Any = "-") -> None:
+        """What was asked for and what came of it; never a question, a key or an answer."""
         self.log_message("%s %s %s", self.command or "?", (self.path if hasattr(self, "path") else "?").split("?")[0], int(code))
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
         """What http.server itself refuses, in OpenAI's form."""
         self.close_connection = True
-        self._send_error(ApiError(int(code), "bad_request" if code < 500 else "server_error", message or "The request is not HTTP."))
+        self._send_error(
+            ApiError(int(code), "bad_request" if code < 500 else "server_error", message or "The request is not HTTP.")
+        )
 
     def do_GET(self) -> None:
+        """The models."""
         self._answer("GET")
 
     def do_POST(self) -> None:
+        """A question."""
         self._answer("POST")
 
     def do_HEAD(self) -> None:
+        """Nothing that is understood here."""
         self._answer(self.command)
 
     do_PUT = do_DELETE = do_PATCH = do_OPTIONS = do_HEAD
@@ -268,7 +281,9 @@ class Handler(BaseHTTPRequestHandler):
                 raise ApiError(403, "wrong_host", "This server answers to 127.0.0.1 and localhost only.")
         if settings.api_key:
             kind, _, key = self.headers.get("Authorization", "").partition(" ")
-            if kind.lower() != "bearer" or not hmac.compare_digest(key.strip().encode("utf-8", "replace"), settings.api_key.encode()):
+            if kind.lower() != "bearer" or not hmac.compare_digest(
+                key.strip().encode("utf-8", "replace"), settings.api_key.encode()
+            ):
                 raise ApiError(401, "invalid_api_key", "The key is missing or wrong. Send it as: Authorization: Bearer KEY")
 
     def _body(self) -> bytes:
@@ -282,7 +297,9 @@ class Handler(BaseHTTPRequestHandler):
         length, most = int(given), self.server.settings.limits.body
         if length > most:
             self._drain(length)
-            raise ApiError(400, "context_length_exceeded", f"The request has {length:,} bytes; at most {most:,} are read.", "messages")
+            raise ApiError(
+                400, "context_length_exceeded", f"The request has {length:,} bytes; at most {most:,} are read.", "messages"
+            )
         body = self.rfile.read(length) if length else b""
         if len(body) < length:
             raise Gone
@@ -302,7 +319,9 @@ class Handler(BaseHTTPRequestHandler):
 
     def _named_model(self, name: str) -> dict[str, Any]:
         if name != self.server.settings.model:
-            raise ApiError(404, "model_not_found", f"There is no such model here. There is: {self.server.settings.model}.", "model")
+            raise ApiError(
+                404, "model_not_found", f"There is no such model here. There is: {self.server.settings.model}.", "model"
+            )
         return self._model()
 
     # --- answers ---
@@ -355,7 +374,9 @@ class Handler(BaseHTTPRequestHandler):
         reply, stop, sent = Reply(self.server.settings.model), StopText(asked.stop), []
         for part in self._pieces(asked, stop):
             if not self._sent:  # not before there are words: until then an error can still be said as one
-                self._begin(200, {"Content-Type": "text/event-stream; charset=utf-8", "Cache-Control": "no-store", "Connection": "close"})
+                self._begin(
+                    200, {"Content-Type": "text/event-stream; charset=utf-8", "Cache-Control": "no-store", "Connection": "close"}
+                )
                 self._event(reply.first())
             if isinstance(part, str):
                 sent.append(part)

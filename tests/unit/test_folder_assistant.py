@@ -20,6 +20,7 @@ from course_lib.folders import FolderIndex, ask_folder, read_folder
 from course_lib.folders.assistant import QuestionError, nothing_to_read
 from course_lib.generation.generate import Generated, generate_counted, generate_stream
 from course_lib.models import Embedder, embedder, language_model
+from course_lib.retrieval.dense import embed_lists
 
 GUIDE = """# Tansy kettle
 
@@ -173,6 +174,25 @@ def test_only_what_changed_is_embedded_again(folder, own_embeddings):
     rows = {passage.text: vector for passage, vector in zip(first.passages, first.dense.vectors)}
     for passage, vector in zip(third.passages, third.dense.vectors):
         assert passage.text not in rows or np.array_equal(rows[passage.text], vector)
+
+
+def test_embedding_that_is_stopped_goes_on_where_it_was(own_embeddings, monkeypatch):
+    lists = [["one"], ["two", "three"], ["four"]]
+    counting = Embedder.encode
+
+    def stopped(self, texts, *arguments, **options):
+        if "four" in texts:
+            raise KeyboardInterrupt
+        return counting(self, texts, *arguments, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Embedder, "encode", stopped)
+        with pytest.raises(KeyboardInterrupt):
+            embed_lists(lists, together=2)
+    own_embeddings.clear()
+    found = embed_lists(lists, together=2)
+    assert own_embeddings == ["four"] and [vectors.shape for vectors in found] == [(1, 384), (2, 384), (1, 384)]
+    assert embed_lists([]) == []
 
 
 def test_a_change_is_in_the_next_answer(folder):

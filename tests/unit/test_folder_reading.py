@@ -19,7 +19,9 @@ from course_lib.folders.reading import read_bytes, state_of
 from course_lib.folders.texts import PASSAGE_BYTES, Unreadable
 from course_lib.folders.web import read_html
 
-MANUAL = "# Tansy kettle\n\nIt boils.\n\n## Care\n\nWipe it dry.\n\n```\n# no heading\n```\n\nDescaling\n---------\n\nUse vinegar.\n"
+MANUAL = (
+    "# Tansy kettle\n\nIt boils.\n\n## Care\n\nWipe it dry.\n\n```\n# no heading\n```\n\nDescaling\n---------\n\nUse vinegar.\n"
+)
 
 
 def make_pdf(*pages: list[str], outline: list[tuple[str, int]] = (), encrypted: bool = False) -> bytes:
@@ -132,7 +134,9 @@ def test_html_places_lead_to_the_source():
 
 
 def test_html_that_is_broken_is_still_read():
-    assert read_html("<p>One <b>two<p>three</i> & four &unknown; &#99999999; <", "a.html").text.startswith("One two\n\nthree & four")
+    assert read_html("<p>One <b>two<p>three</i> & four &unknown; &#99999999; <", "a.html").text.startswith(
+        "One two\n\nthree & four"
+    )
     assert read_html("<title>T</title>only words", "a.html").text == "only words"
 
 

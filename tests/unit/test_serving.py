@@ -94,7 +94,9 @@ def client(server, key="unused", **options):
 def ask(server, question="How?", key="unused", **options):
     with client(server, key) as one:
         if options.get("stream"):
-            return list(one.chat.completions.create(model="open-book", messages=[{"role": "user", "content": question}], **options))
+            return list(
+                one.chat.completions.create(model="open-book", messages=[{"role": "user", "content": question}], **options)
+            )
         return one.chat.completions.create(model="open-book", messages=[{"role": "user", "content": question}], **options)
 
 
@@ -191,9 +193,7 @@ def test_ten_clients_at_once_are_all_answered_one_at_a_time():
     with serving() as (server, assistant), ThreadPoolExecutor(10) as pool:
         made = list(pool.map(lambda at: ask(server, f"question {at}", stream=at % 2 == 0), range(10)))
         texts = [
-            one.choices[0].message.content
-            if at % 2
-            else "".join(chunk.choices[0].delta.content or "" for chunk in one)
+            one.choices[0].message.content if at % 2 else "".join(chunk.choices[0].delta.content or "" for chunk in one)
             for at, one in enumerate(made)
         ]
         assert texts == ["Wipe it dry."] * 10
@@ -261,7 +261,12 @@ def test_errors_in_openais_form():
             with pytest.raises(openai.BadRequestError) as caught:
                 ask(server, question)
             assert caught.value.code == "context_length_exceeded"
-        for options in ({"n": 2}, {"tools": [{"type": "function"}]}, {"response_format": {"type": "json_object"}}, {"logprobs": True}):
+        for options in (
+            {"n": 2},
+            {"tools": [{"type": "function"}]},
+            {"response_format": {"type": "json_object"}},
+            {"logprobs": True},
+        ):
             with pytest.raises(openai.BadRequestError) as caught:
                 ask(server, **options)
             assert caught.value.code == "unsupported_parameter"
@@ -299,7 +304,6 @@ def test_http_that_makes_no_sense():
     with serving() as (server, assistant):
         host = b"Host: 127.0.0.1\r\n"
         for text, status in {
-            b"nonsense\r\n\r\n": b"400",
             b"GET / HTTP/1.1\r\n" + host + b"Connection: close\r\n\r\n": b"404",
             b"PUT /v1/models HTTP/1.1\r\n" + host + b"Connection: close\r\n\r\n": b"405",
             b"BREW /v1/models HTTP/1.1\r\n" + host + b"\r\n": b"501",
@@ -310,8 +314,8 @@ def test_http_that_makes_no_sense():
             b"GET /v1/models HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n": b"403",
         }.items():
             reply = raw(server, text)
-            assert reply.split(b" ", 2)[1] == status if b"HTTP/1.1" in reply[:8] else status in reply[:20] or b'"error"' in reply, text[:40]
-            assert b'"error"' in reply, text[:40]
+            assert reply.split(b" ", 2)[1] == status and b'"error"' in reply, text[:40]
+        assert raw(server, b"nonsense\r\n\r\n").endswith(b"}}"), "to what is no HTTP/1 there is no status line"
         reply, content = post(server, "{}", **{"Content-Type": "text/plain"})
         assert reply.status == 400 and "application/json" in content["error"]["message"]
         assert not assistant.asked
@@ -375,7 +379,9 @@ def test_the_courses_client_with_the_courses_server():
         made = model.complete([{"role": "user", "content": "How?"}], 10)
         assert (made.text, made.tokens_in, made.tokens_out) == ("Wipe it dry.", 12, 4)
         assert "key was refused" in told(lambda: RemoteModel(server.url, api_key="wrong"))
-        assert "A key is asked for" in told(lambda: RemoteModel(server.url, "open-book").complete([{"role": "user", "content": "x"}], 3))
+        assert "A key is asked for" in told(
+            lambda: RemoteModel(server.url, "open-book").complete([{"role": "user", "content": "x"}], 3)
+        )
         other = RemoteModel(server.url, "other", "right")
         assert "knows no model 'other'" in told(lambda: other.complete([{"role": "user", "content": "x"}], 3))
         assert "not JSON" not in told(lambda: RemoteModel(server.url.replace("/v1", ""), api_key="right"))
