@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from .texts import FileText, newline_offsets, sections_from
 
 # A line over a line of at least three of the same sign, as in reStructuredText and in many plain files.
-UNDERLINED = re.compile(r"^(?P<name>\S[^\n]*?)[ \t\r]*\n(?P<line>([=\-~^\"'`*+#.:_])\3{2,})[ \t\r]*$", flags=re.MULTILINE)
+UNDERLINED = re.compile(r"^(?P<name>\S[^\n]*)\n(?P<line>([=\-~^\"'`*+#.:_])\3{2,})[ \t\r]*$", flags=re.MULTILINE)
 FRONT_MATTER = re.compile(r"\A---[ \t]*\r?\n(.*?)^---[ \t]*\r?$", flags=re.DOTALL | re.MULTILINE)
 
 
@@ -72,7 +72,7 @@ def plain_words(markdown: str) -> str:
     >>> plain_words("The `--port` *option* of [serve](x.md) {#port}")
     'The --port option of serve'
     """
-    words = re.sub(r"!?\[([^\]]*)\]\([^)]*\)", r"\1", markdown)
+    words = re.sub(r"!?\[([^\]]*)\]\([^)]*\)", r"\1", markdown[:300])
     words = re.sub(r"\s*\{#[^}]*\}\s*$", "", words)
     words = re.sub(r"(\*\*|__|\*|`)(?=\S)(.+?)(?<=\S)\1", r"\2", words)
     return " ".join(re.sub(r"<[^>]+>", "", words).split())

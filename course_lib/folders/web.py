@@ -185,8 +185,13 @@ def read_html(source: str, file: str) -> FileText:
     Place(start=31, end=44, lines=(1, 1), page=None)
     """
     page = _Page(source)
-    page.feed(source)
+    end = len(source)
+    if source.count("<", source.rfind(">") + 1) > 100:  # tags without an end: html.parser would look for it from each of them
+        end = source.rfind(">") + 1
+    page.feed(source[:end])
     page.close()
+    if end < len(source):
+        page.handle_data(source[end:])
     text = page.built.text
     heading, sections = sections_from(page.headings, text)
     title = " ".join("".join(page.title).split())

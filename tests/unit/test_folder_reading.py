@@ -140,6 +140,15 @@ def test_html_that_is_broken_is_still_read():
     assert read_html("<title>T</title>only words", "a.html").text == "only words"
 
 
+@pytest.mark.parametrize("tag", ["<a ", "<!--", "<", "</"])
+def test_tags_without_an_end_keep_their_words_and_their_places(tag):
+    source = "<p>Seen.</p>" + tag * 20_000 + "word"
+    file = read_html(source, "a.html")
+    start = file.text.index("word")
+    place = file.place(start, start + 4, file.sections[-1])
+    assert source[place.start : place.end] == "word" and file.text.startswith("Seen.")
+
+
 def test_pdf_pages_and_bookmarks():
     data = make_pdf(["Front page"], ["1 Care", "Wipe it dry.", "2 Use", "Fill it cold."], outline=[("Care", 1), ("Use", 1)])
     file, note = read_pdf(data, "kettle.pdf")
