@@ -10,8 +10,8 @@ import socket
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -334,13 +334,20 @@ class Handler(BaseHTTPRequestHandler):
         with self.server.gate.enter(settings.limits.patience, self._gone):
             self.server.look_at_folder()
             try:
-                self._stream(asked) if asked.stream else self._whole(asked)
+                stop = StopText(asked.stop)
+                with closing(
+                    self._pieces(asked, stop)
+                ) as pieces:  # whatever happens, the model is at rest before the next in line
+                    if asked.stream:
+                        self._stream(pieces, asked.with_usage)
+                    else:
+                        self._whole(pieces, stop)
             except QuestionError as error:
                 raise ApiError(400, "context_length_exceeded", f"{error.what} {error.todo.capitalize()}", "messages") from None
             except CourseError as error:  # the server that answers for this one did not
                 raise ApiError(502, "upstream_error", error.what) from None
 
-    def _pieces(self, asked: ChatRequest, stop: StopText) -> Iterator[str | FolderAnswer]:
+    def _pieces(self, asked: ChatRequest, stop: StopText) -> Generator[str | FolderAnswer, None, None]:
         """The words as they come, then the whole answer."""
         limits = self.server.settings.limits
         tokens = min(asked.max_tokens or limits.tokens, limits.tokens)
@@ -353,26 +360,26 @@ class Handler(BaseHTTPRequestHandler):
                 if piece:
                     yield piece
         except StopIteration as end:
+            if self.server.closing and not end.value.abstained:  # it may have been cut short
+                raise ApiError(503, "shutting_down", "The server is stopping.") from None
             if rest := stop.rest():
                 yield rest
             yield end.value
         finally:
             made.close()
 
-    def _whole(self, asked: ChatRequest) -> None:
-        stop, parts = StopText(asked.stop), []
-        for part in self._pieces(asked, stop):
+    def _whole(self, pieces: Iterable[str | FolderAnswer], stop: StopText) -> None:
+        parts: list[str] = []
+        for part in pieces:
             if isinstance(part, FolderAnswer):
                 text = "".join(parts) if stop.met else part.text
                 self._send(Reply(self.server.settings.model).whole(part, text))
             else:
                 parts.append(part)
-        if self._gone():
-            raise Gone
 
-    def _stream(self, asked: ChatRequest) -> None:
-        reply, stop, sent = Reply(self.server.settings.model), StopText(asked.stop), []
-        for part in self._pieces(asked, stop):
+    def _stream(self, pieces: Iterable[str | FolderAnswer], with_usage: bool) -> None:
+        reply, sent = Reply(self.server.settings.model), list[str]()
+        for part in pieces:
             if not self._sent:  # not before there are words: until then an error can still be said as one
                 self._begin(
                     200, {"Content-Type": "text/event-stream; charset=utf-8", "Cache-Control": "no-store", "Connection": "close"}
@@ -383,7 +390,7 @@ class Handler(BaseHTTPRequestHandler):
                 self._event(reply.piece(part))
                 continue
             self._event(reply.last(part, "".join(sent)))
-            if asked.with_usage:
+            if with_usage:
                 self._event(reply.counted(part))
             self._event(None)
 
