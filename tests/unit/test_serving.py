@@ -400,7 +400,12 @@ def answering(*pieces: bytes, pause: float = 0.0):
             except OSError:
                 return
             with link:
-                heard.append(link.recv(65536))
+                text = b""
+                while b'"stream": false}' not in text and (
+                    block := link.recv(65536)
+                ):  # what is not read would reset the connection
+                    text += block
+                heard.append(text)
                 try:
                     for piece in pieces:
                         link.sendall(piece)
