@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from ..errors import CourseError
 from ..generation.citations import attribute, content_words, parse_citations, strip_citations, supporting_span
@@ -255,7 +255,7 @@ class FolderAssistant:
     def _finish(self, asked: _Asked, made: Generated, most: int) -> FolderAnswer:
         from ..evaluation.answers import abstains
 
-        passages: list[FilePassage] = list(asked.prompt.passages)
+        passages = cast(list[FilePassage], list(asked.prompt.passages))
         cost = Entry({**asked.cost.ms, "generate": made.ms}, made.tokens_in, made.tokens_out)
         cited, how = parse_citations(made.text, len(passages)), "cited"
         if not cited:

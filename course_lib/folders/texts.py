@@ -192,7 +192,8 @@ def sections_from(headings: Iterable[tuple[int, int, int, str]], text: str) -> t
     found = list(headings)
     tops = [name for _, _, level, name in found if level == 1]
     hidden = 1 if len(tops) == 1 else 0
-    starts, path = [(0, 0, "")], {}
+    starts: list[tuple[int, int, str]] = [(0, 0, "")]
+    path: dict[int, str] = {}
     for start, end, level, name in found:
         path = {depth: known for depth, known in path.items() if depth < level} | {level: name}
         starts.append((start, end, " › ".join(known for depth, known in sorted(path.items()) if depth > hidden and known)))

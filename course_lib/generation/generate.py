@@ -44,7 +44,9 @@ class Generated:
 class RemoteChat(Protocol):
     """A model that is not on this machine, such as :class:`~course_lib.generation.remote.RemoteModel`."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """What it is called."""
 
     def count_tokens(self, messages: list[Message]) -> int:
         """How many tokens a conversation has, as nearly as can be known."""
@@ -118,9 +120,9 @@ def generate_stream(
     ``stop`` is asked after every token, and so is whether somebody still reads: a generator that is closed ends the work.
     """
     if not isinstance(lm, LanguageModel):
-        made = lm.complete(messages, max_new_tokens)
-        yield made.text
-        return made
+        whole = lm.complete(messages, max_new_tokens)
+        yield whole.text
+        return whole
     import queue
     import threading
 
@@ -167,7 +169,8 @@ def generate_stream(
 
     thread = threading.Thread(target=work, daemon=True)
     thread.start()
-    made, sent = [], ""
+    made: list[int] = []
+    sent = ""
     try:
         while (token := tokens.get()) is not None:
             if isinstance(token, BaseException):

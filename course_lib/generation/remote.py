@@ -72,7 +72,8 @@ class RemoteModel:
             raise CourseError(
                 f"{self._host} answered, but not with a chat completion.", "check the address: it usually ends in /v1"
             ) from None
-        usage = reply.get("usage") if isinstance(reply.get("usage"), dict) else {}
+        usage = reply.get("usage")
+        usage = usage if isinstance(usage, dict) else {}
         counted = [usage.get(name) for name in ("prompt_tokens", "completion_tokens")]
         tokens_in = counted[0] if isinstance(counted[0], int) else self.count_tokens(messages)
         tokens_out = counted[1] if isinstance(counted[1], int) else -(-len(text.encode()) // 3)

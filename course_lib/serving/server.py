@@ -128,8 +128,8 @@ class AssistantServer(ThreadingHTTPServer):
     @property
     def url(self) -> str:
         """The address that clients are given."""
-        host, port = self.server_address[:2]
-        return f"http://{f'[{host!s}]' if ':' in str(host) else host}:{port}/v1"
+        host = self.server_name
+        return f"http://{f'[{host}]' if ':' in host else host}:{self.server_port}/v1"
 
     @property
     def closing(self) -> bool:
@@ -210,7 +210,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def setup(self) -> None:
         """A connection that stays silent is closed."""
-        self.timeout = self.server.settings.limits.silence
+        self.timeout = self.server.settings.limits.silence  # type: ignore[misc]
         self._sent = False
         super().setup()
 
