@@ -195,8 +195,8 @@ def extra(answer: FolderAnswer) -> dict[str, Any]:
 class StopText:
     """Lets a text through up to the first of some stop sequences, which may begin in one piece and end in another.
 
-    >>> stop = StopText(("END",))
-    >>> [stop.feed("It is hot. E"), stop.feed("ND and more"), stop.rest(), stop.met]
+    >>> stop = StopText(("HALT",))
+    >>> [stop.feed("It is hot. HA"), stop.feed("LT and more"), stop.rest(), stop.met]
     ['It is hot.', ' ', '', True]
     """
 
