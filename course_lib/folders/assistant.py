@@ -285,8 +285,14 @@ class FolderAssistant:
 
 
 def source_of(number: int, passage: FilePassage, answer: str, how: str) -> Source:
-    """A passage as a source of an answer: the sentence in it that shares most words with the answer, and its place in the file."""
-    start, end = supporting_span(answer, passage.text) or (0, len(passage.text))
+    """A passage as a source of an answer: the sentence in it that shares most words with the answer, and its place in the file.
+
+    The heading is no sentence. Where no sentence shares a word, it is the passage without its heading.
+    """
+    text = passage.text
+    body = max(0, passage.section.body - passage.start)  # where the heading ends
+    body += len(text[body:]) - len(text[body:].lstrip())
+    start, end = (body + at for at in supporting_span(answer, text[body:]) or (0, len(text) - body))
     return Source(number, passage.file.file, passage.heading, passage.place(start, end), passage.text[start:end], how, passage)
 
 

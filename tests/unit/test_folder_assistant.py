@@ -95,6 +95,12 @@ def test_a_model_that_does_not_cite_is_cited_for(folder):
     assert CODES[source.place.start : source.place.end] == "The tank is &lt; half full."
 
 
+def test_a_heading_is_not_what_an_answer_stands_on(folder):
+    for says in ("Cleaning the Tansy kettle: vinegar", "Cleaning"):
+        (source,) = ask_folder(folder, Says(says), min_support=0).ask("How do I care for the base of the kettle?").sources
+        assert source.section == "Cleaning" and source.quote in GUIDE and "## Cleaning" not in source.quote
+
+
 @pytest.mark.parametrize(
     ("says", "reason"),
     [
