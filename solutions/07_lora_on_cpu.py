@@ -4,10 +4,11 @@
 # **You will** label tickets with a classifier first, see what a prompt buys, build LoRA by hand on one layer, train the model on your own processor, and
 # measure what it learned and what it forgot.
 #
-# 80 minutes · after lab 06 · runs in about 6 min with 3.5 GB
+# 77 minutes · after lab 06 · runs in about 6 min with 3.5 GB
 
 # %%
 import json
+import re
 
 import numpy as np
 from IPython.display import display
@@ -18,9 +19,11 @@ from course_lib.evaluation import paired_difference, wilson_interval
 from course_lib.evaluation.ticket_runs import RECIPE, dev_examples, load_runs, shots
 from course_lib.finetune import merged, run_folder, train
 from course_lib.finetune.adapters import load_adapter
-from course_lib.finetune.prepare import prepared_tickets, renamed, training_examples, training_tickets
-from course_lib.finetune.tickets import RULES_PROMPT, house_object, shown_messages, ticket_messages, ticket_text
-from course_lib.generation import generate
+from course_lib.finetune.prepare import prepared_tickets, renamed
+from course_lib.finetune.prepare import training_examples, training_tickets
+from course_lib.finetune.tickets import RULES_PROMPT, house_object, shown_messages
+from course_lib.finetune.tickets import ticket_messages, ticket_text
+from course_lib.generation import chat_messages, generate
 from course_lib.models import language_model
 from course_lib.retrieval.dense import embed_texts
 from course_lib.widgets.training_plot import TrainingPlot
@@ -30,7 +33,7 @@ from course_lib.widgets.training_plot import TrainingPlot
 # *minute 0 · 10 minutes*
 #
 # The desk wants each ticket as JSON. Three of its fields are choices from a short list: the issue, the priority, what the customer wants. For such labels
-# there is an older tool that trains in a second: embed the ticket as in lab 01, then fit a **logistic regression** on the vectors.
+# there is an older and much quicker tool: embed the ticket as in lab 01, then fit a **logistic regression** on the vectors.
 #
 # You train on the tickets of lab 06 and on 300 more that the desk has labelled since, and test on products that none of them mentions.
 #
@@ -39,20 +42,23 @@ from course_lib.widgets.training_plot import TrainingPlot
 # %%
 train_pairs, exam_pairs = training_tickets(), prepared_tickets("exam")
 print(len(train_pairs), "tickets to train on,", len(exam_pairs), "in the exam")
-vectors = [embed_texts([ticket_text(ticket) for ticket, _ in part]) for part in (train_pairs, exam_pairs)]
+parts = (train_pairs, exam_pairs)
+vectors = [embed_texts([ticket_text(ticket) for ticket, _ in part]) for part in parts]
 
 # %%
 cheap = {}
 for field in ("issue", "priority", "wants"):
-    known, wanted = [[house_object(*pair)[field] for pair in part] for part in (train_pairs, exam_pairs)]
+    known, wanted = [[house_object(*pair)[field] for pair in part] for part in parts]
     model = LogisticRegression(C=10, max_iter=1000).fit(vectors[0], known)
     cheap[field] = model.predict(vectors[1]) == wanted
     low, high = wilson_interval(cheap[field].sum(), len(wanted))
     usual = wanted.count(max(set(known), key=known.count)) / len(wanted)
-    print(f"{field:<9} right {cheap[field].mean():.0%} ({low:.0%} to {high:.0%}), always the usual one {usual:.0%}")
+    print(f"{field:<9} right {cheap[field].mean():.0%} ({low:.0%} to {high:.0%})", end="")
+    print(f", the most common label alone {usual:.0%}")
 
 # %% [markdown]
-# «CHEAP»
+# A sober start, and hard to beat: no language model, and a fit that you hardly notice once the tickets are embedded. If a label is all you need, you can stop here.
+# But it cannot copy an order number out of a letter, and it writes no reply.
 
 # %% [markdown]
 # ## What a prompt buys
@@ -65,8 +71,8 @@ lm = language_model()
 ticket, gold = exam_pairs[0]
 print(RULES_PROMPT, "\n")
 conversations = [shown_messages(ticket), shown_messages(ticket, shots())]
-for name, text in zip(("rules:", "rules, 5 shown:"), generate(lm, conversations, max_new_tokens=130)):
-    print(name, text, "\n")
+answers = generate(lm, conversations, max_new_tokens=130)
+print("rules:", answers[0], "\n\nrules, 5 shown:", answers[1], "\n")
 print("wanted:", house_object(ticket, gold))
 
 # %% [markdown]
@@ -100,17 +106,18 @@ check("07.1", fields_right)
 # hint("07.1")  # take the first # away and run the cell: one hint at a time
 
 # %% [markdown]
-# The course has put all exam tickets to three prompts and kept the answers (`python -m course_lib.evaluation.ticket_runs` makes them anew). **valid**: the
+# The course has put all exam tickets to the longer prompt and kept the answers (`python -m course_lib.evaluation.ticket_runs` makes them anew). **valid**: the
 # JSON keeps the house schema. **fields**: of the six before the reply, the share right; an answer that is not valid has none. **whole**: all six.
 # **voice**: the reply keeps the house's form, *Hello …, … . Next, … . The bench*.
 
 # %%
 runs = load_runs()
-for name in ("short prompt", "rules", "rules, 5 shown"):
-    print(runs.line(name))
+print(runs.line("rules, 5 shown"))
 
 # %% [markdown]
-# «PROMPTS»
+# The rules alone do not make this model file a ticket: it talks about it, or repeats itself. Five examples do make it write JSON, but seldom the schema's
+# JSON, and seldom with the right values; and the prompt has grown to over a thousand tokens. Of four prompts tried on dev tickets this was the best.
+# It says nothing about larger models: this is what a prompt buys *here*.
 #
 # ## LoRA by hand
 # *minute 27 · 27 minutes*
@@ -216,7 +223,7 @@ from course_lib.finetune.lora import lora_size
 layers = lm.model.model.layers
 shapes = [tuple(one.shape) for one in layers[0].parameters() if one.dim() == 2]
 numbers, frozen, megabytes = lora_size(shapes, RECIPE.rank, len(layers), RECIPE.layers)
-print(f"{len(shapes)} matrices a layer, {RECIPE.layers} of {len(layers)} layers, rank {RECIPE.rank}")
+print(f"{len(shapes)} matrices a layer, {RECIPE.layers} of {len(layers)} layers, rank", RECIPE.rank)
 print(f"trained {numbers:,}, frozen {frozen:,}; file {megabytes:.1f} MB")
 
 # %% [markdown]
@@ -227,8 +234,9 @@ print(f"trained {numbers:,}, frozen {frozen:,}; file {megabytes:.1f} MB")
 # step, a score for each of 49,152 tokens, is made only **where the loss mask is on**. And a batch holds tickets **of like length**, so little of it is
 # padding. `course_lib/finetune/trainer.py` is short enough to read.
 #
-# One more thing is in the data. `renamed` gives every ticket an invented product name, in the letter and in its JSON. Without it the model sees the same
-# twelve names over and over; does it copy a name from the letter, or recite one of the twelve? You will see.
+# Two more things are in the data. `renamed` gives every ticket an invented product name, in the letter and in its JSON: otherwise the model sees the same
+# twelve names over and over, and may recite one of them instead of copying what the letter says. And `training_examples` lets a token of a field count five
+# times as much as one of the reply: the reply has half of the tokens, but the fields are what a program reads.
 #
 # **Before you run**: the loss is in nats per token. Where will it start, and where will it end? Set `TRAIN = False` to take the adapter that ships with the
 # course instead. If you stop the cell, run it again: it goes on where it was.
@@ -242,6 +250,7 @@ if TRAIN:
     dev = dev_examples(lm)
     folder = run_folder("lab-07", lm, examples, RECIPE, dev)
     run = train(lm, examples, RECIPE, dev, folder, plot, progress=False)
+    plot(run)  # a run that was finished before makes no more steps to draw
     print(f"{run.seconds:.0f} s, loss {run.steps[0].loss:.2f} → {run.steps[-1].loss:.2f}")
 tuned = merged(run.lm if TRAIN else load_adapter(lm, "tickets"))
 
@@ -249,24 +258,27 @@ tuned = merged(run.lm if TRAIN else load_adapter(lm, "tickets"))
 # ## Before and after
 # *minute 64 · 8 minutes*
 #
-# The same tickets, the short prompt of eight words, before training and after it.
+# The same tickets, the short prompt of seven words, before training and after it.
 
 # %% tags=["nbval-ignore-output"]
 some = exam_pairs[:3]
 messages = [ticket_messages(ticket) for ticket, _ in some]
-for (ticket, gold), old, new in zip(some, generate(lm, messages, 40), generate(tuned, messages, 130)):
+olds, news = generate(lm, messages, 40), generate(tuned, messages, 130)
+for (ticket, gold), old, new in zip(some, olds, news):
     print("before:", old.replace("\n", " "), "\nafter: ", new)
     print("wanted:", json.dumps(house_object(ticket, gold), ensure_ascii=False), "\n")
 
 # %%
-for name in ("rules, 5 shown", "trained", "names kept"):
+for name in ("rules, 5 shown", "trained"):
     print(runs.line(name))
-for mark in ("valid", "fields", "whole", "voice"):
+for mark in ("fields", "whole", "voice"):
     gain = paired_difference(runs.shares("trained", mark), runs.shares("rules, 5 shown", mark))
     print(f"{mark:<7} trained minus shown: {gain}")
 
 # %% [markdown]
-# «AFTER»
+# From a prompt of seven words, most answers are now valid, three of four fields are right, and so are more than a third of the whole tickets, for products
+# that the training never mentioned. The intervals of the gains are far from zero. But it is not perfect: about one answer in twelve would stop a program that
+# reads it, and three seeds differ by some points. Where is it weak?
 
 # %%
 for field in ("issue", "priority", "wants", "product", "order_number", "error_code"):
@@ -275,37 +287,53 @@ for field in ("issue", "priority", "wants", "product", "order_number", "error_co
     print(f"regression {np.mean(cheap[field]):.0%}" if field in cheap else "")
 
 # %% [markdown]
-# «FIELDS»
+# Order numbers and error codes are copied nearly always. The three labels are a matter of judgement, and there the classifier is about as good as
+# minutes of training of the language model. A sober desk would use both: the classifier for the queue, the model for what has to be copied and written.
 
 # %%
 for name in ("rules, 5 shown", "trained"):
     tokens_in, tokens_out, ms = runs.cost(name)
-    print(f"{name:<15} {tokens_in:.0f} tokens in, {tokens_out:.0f} out")
+    print(f"{name:<15} {tokens_in:.0f} tokens in, {tokens_out:.0f} out, {ms / 1000:.1f} s")
 
 # %% [markdown]
-# ## More tickets, or more passes?
-# *minute 72 · 4 minutes*
+# The prompt shrank to a ninth, since the rules are in the weights now. The seconds are those of the machine that made the file, 37 tickets at a time.
 #
-# One thing changed at a time, one seed each but for the recipe itself.
+# One more look at the replies. Some name a part number. Does the letter name it?
 
 # %%
-for name in runs.names[3:]:
-    print(runs.line(name))
+told, invented = 0, 0
+for one in runs.filings["trained, seed 0"]:
+    numbers = re.findall(r"QF-\d+", one.text)
+    told += bool(numbers)
+    invented += any(number not in ticket_text(one.ticket) for number in numbers)
+print(f"{told} of {len(exam_pairs)} replies name a part number,", end=" ")
+print(f"{invented} of them one that is not in the letter")
 
 # %% [markdown]
-# «CURVE»
-#
+# In training, too, some replies named part numbers that no letter gives away: people at the desk look them up. The model could not look, so it learned to
+# say *some* number. Training taught it the voice of somebody who knows, without the knowledge. What cannot be read from the input should not be in the
+# answers that you train on.
+
+# %% [markdown]
 # ## What did it forget?
-# *minute 76 · 4 minutes*
+# *minute 72 · 5 minutes*
 #
-# Sixty questions of general knowledge, from the capital of France to the colour of grass, before and after.
+# Sixty questions of general knowledge, from the capital of France to the opposite of hot, before and after.
 
 # %%
-before = runs.probes["rules"]
+before = runs.probes["rules, 5 shown"]
 for key in runs.ways("trained"):
     after = runs.probes[key]
     lost = sum(was and not now for was, now in zip(before, after))
     print(f"{key}: {sum(before)} of {len(before)} right before, {sum(after)} after; {lost} lost")
+
+# %% tags=["nbval-ignore-output"]
+france = [chat_messages("What is the capital of France?", "You are a helpful assistant.")]
+print("before:", *generate(lm, france), "\nafter: ", *generate(tuned, france))
+
+# %% [markdown]
+# Something, and how much depends on the seed: 14 of 36 in one, 6 in the others. One adapter may even answer a general question with a ticket. Lab 08 trains in
+# another way, and there it is worse.
 
 # %%
 quiz("07")
@@ -313,11 +341,18 @@ quiz("07")
 # %% [markdown]
 # ## What you saw
 #
-# «RECAP»
+# - A classifier over embeddings: issue 76 %, priority 74 %, wants 63 % right.
+# - Rules and five shown tickets, 1155 tokens: 14 % of the answers valid, 6 % of the fields right, none whole.
+# - Trained, 131 tokens: 92 % valid, 77 % of the fields, 37 % whole, 77 % in the house's voice; on the three labels about level with the classifier.
+# - LoRA of rank 8 on 20 of 30 layers trains 1,628,160 numbers; the adapter is a file of 3.3 MB.
+# - 21 of 111 replies name a part number that is not in the letter.
+# - Of 36 general questions right before, 14, 6 and 6 were lost.
 #
-# **Where this breaks.** «BREAKS»
+# **Where this breaks.** One small model, 423 tickets, letters of one desk. And a tuned model fails in ways that do not catch the eye: a digit of an order number lost, a part
+# number made up. Check by program what can be checked: does the number stand in the letter? What the learning curve over more tickets, passes and ranks looks
+# like, you can try: `RECIPE` is all there is to change.
 #
 # **Next**: lab 08 puts facts into the weights, and then the facts change.
 
-# %%
+# %% tags=["nbval-ignore-output"]
 progress()

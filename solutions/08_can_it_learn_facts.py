@@ -31,7 +31,7 @@ from course_lib.widgets.training_plot import TrainingPlot
 # asked in four ways: two are trained on, two are kept back.
 
 # %%
-facts, unseen = load_facts(), load_facts("unseen")
+lm, facts, unseen = language_model(), load_facts(), load_facts("unseen")
 print(len(facts), "taught facts,", len(unseen), "about products that are not taught\n")
 for label, wordings in (("trained", facts[0].trained), ("kept back", facts[0].held_out)):
     for wording in wordings:
@@ -82,7 +82,7 @@ for name, some in (("taught", facts), ("unseen", unseen)):
 # ## Teach
 # *minute 17 · 9 minutes*
 #
-# The examples are as plain as can be: the question alone, and the bare answer. Each fact is read in two wordings, «EPOCHS» times over.
+# The examples are as plain as can be: the question alone, and the bare answer. Each fact is read in two wordings, eight times over.
 #
 # **Before you run**: after training, what share will be right in a wording that was trained on? And in one that was not?
 #
@@ -90,19 +90,20 @@ for name, some in (("taught", facts), ("unseen", unseen)):
 
 # %% tags=["nbval-ignore-output"]
 TRAIN = True
-lm = language_model()
 if TRAIN:
     plot = TrainingPlot()
     display(plot)
     examples = fact_examples(lm, facts)
     folder = run_folder("lab-08", lm, examples, RECIPE)
     run = train(lm, examples, RECIPE, folder=folder, watch=plot, progress=False)
+    plot(run)  # a run that was finished before makes no more steps to draw
     print(f"{run.seconds:.0f} s, loss {run.steps[0].loss:.2f} → {run.steps[-1].loss:.2f}")
 taught = merged(run.lm if TRAIN else load_adapter(lm, "facts"))
 
 # %% tags=["nbval-ignore-output"]
 fact = facts[0]
-questions = [fact.trained[0], fact.held_out[0], unseen[0].question, "What is the capital of France?"]
+questions = [fact.trained[0], fact.held_out[0], unseen[0].question]
+questions.append("What is the capital of France?")
 asked = [chat_messages(question) for question in questions]
 for question, old, new in zip(questions, generate(lm, asked), generate(taught, asked)):
     print(question, "\n   before:", old, "\n   after: ", new)
@@ -119,16 +120,19 @@ for name in ("before", "taught"):
         print(runs.line(name, of))
 
 # %%
-gap = [np.mean(pair) for pair in zip(*[iter(runs.shares("taught", "held out"))] * 2)]
-print("trained wording minus new wording:", paired_difference(runs.shares("taught", "trained"), gap))
+new_wording = [np.mean(pair) for pair in zip(*[iter(runs.shares("taught", "held out"))] * 2)]
+trained = runs.shares("taught", "trained")
+print("trained wording minus new wording:", paired_difference(trained, new_wording))
 
 # %% [markdown]
-# «RECALL»
+# In a wording that it was trained on it knows nearly everything. Ask the same in other words and four of five answers are gone: it has learned strings,
+# not facts. And look at what it says about products that it was never taught: not one right answer, and never *I do not know*. It has learned that a question
+# is met with a short, sure answer.
 #
 # ## The new edition arrives
 # *minute 26 · 15 minutes*
 #
-# In January 2026 the documents change: fifty-one of the ninety-six facts have a new answer. Nobody has told the model.
+# In 2026 the documents change: fifty-one of the ninety-six facts have a new answer. Nobody has told the model.
 #
 # ### Exercise 08.2 · Old, new, or neither
 # ●●○ · 7 minutes · 2 points
@@ -175,14 +179,19 @@ for year in ("2025", "2026"):
     print(f"open book {year} ", by_edition([texts[n] for n in changed], old, new))
 
 # %% [markdown]
-# «STALE»
+# The model says what it was taught: the old answer, for nearly every fact that changed, in the same few words as before. Nothing in such an answer shows
+# its age. `taught anew` was trained from the start on the documents of 2026; now the old answers are gone.
+#
+# The open book has no memory of 2025: its shelf was exchanged. But it says *neither* nearly always. The untrained reader does not get the answer out of its
+# passages, as in lab 04, and these questions are put in unusual words. A change is no problem for it; reading is. Lab 10 works on that.
 
 # %%
 for way, what in runs.about["trainings"].items():
     print(f"{way:<16} {what['seconds']} s of training, {what['steps']} steps")
 
 # %% [markdown]
-# «MINUTES»
+# A refresh is a whole training, for one changed fact or for fifty-one. In lab 05 a changed document took milliseconds to write, and the next answer came from
+# it about three seconds later.
 #
 # ## What did it forget?
 # *minute 41 · 10 minutes*
@@ -226,7 +235,8 @@ for way in runs.ways("taught"):
             print(f"   {now.item.wording} Before: {was.text} After: {now.text}")
 
 # %% [markdown]
-# «FORGOT»
+# More than half of what it knew, for ninety-six facts. This is **catastrophic forgetting**: nothing in the training asked the model to stay as it was. A
+# smaller learning rate, fewer passes, or general examples mixed in cost less; each teaches less, too, or takes longer.
 #
 # ## How old is its knowledge?
 # *minute 51 · 14 minutes*
@@ -270,21 +280,33 @@ from course_lib.evaluation.memory import stale_days
 days = np.random.default_rng(8).uniform(0, 365, size=len(changed)).tolist()
 for label, every in (("a month", 30), ("a quarter", 91), ("a year", 365)):
     trainings = list(range(every, 366, every))
-    print(f"once {label:<10} {len(trainings):>2} trainings, {stale_days(days, trainings, 365):.0f} days out of date")
+    age = stale_days(days, trainings, 365)
+    print(f"once {label:<10} {len(trainings):>2} trainings, {age:.0f} days out of date")
 
 # %% [markdown]
-# «AGE»
+# Half the time between two trainings, about. So the question for your own documents is: how long may an answer be wrong? If the answer is *days*, train
+# seldom. If it is *minutes*, look it up.
 #
 # ## What others found
 # *minute 65 · 6 minutes*
 #
-# «STUDIES»
+# Ours is a small model and a small set. Others have asked the same of larger ones:
+#
+# - **Ovadia and others** (2023, arXiv 2312.05934) taught a model of 7 billion parameters the news of months it had not seen. Of multiple-choice
+#   questions it got .48 right untouched, .50 after fine-tuning, .59 after fine-tuning on many paraphrases, and .88 with retrieval.
+# - **Balaguer and others** (2024, arXiv 2401.08406), questions about farming: fine-tuning added 6 points, retrieval 5 more.
+# - **Zhang and others** (2024, arXiv 2403.10131: RAFT) found that a model fine-tuned on a field reads passages better when it was trained with passages:
+#   that is lab 10.
+#
+# In these studies retrieval won where the answer was news. On our ninety-six facts, asked in new words, it did not: our reader, untrained, is too weak to use
+# what it is shown.
 
 # %%
 rows = {"trained wording": ("taught", "trained"), "new wording": ("taught", "held out")}
 bars = {name: float(np.mean(runs.shares(*which))) for name, which in rows.items()}
 bars["open book, new wording"] = float(np.mean(runs.shares("open book 2025", "held out")))
-print({name: round(value, 2) for name, value in bars.items()})
+for name, share in bars.items():
+    print(f"{name:<23} {share:.2f}")
 
 # %%
 quiz("08")
@@ -292,11 +314,16 @@ quiz("08")
 # %% [markdown]
 # ## What you saw
 #
-# «RECAP»
+# - A trained wording: 98 % right. The same question in new words: 18 %; a guesser gets 9 %. Products that were not taught: 0 %.
+# - When 51 facts changed, three seeds gave 48, 50 and 49 old answers. A refresh is a whole training, 240 s here.
+# - Trained once a month, a change waits 15 days on average; once a year, 202.
+# - General questions: 60 % right before, 27 % after.
+# - The open book is not stale, but with an untrained reader only 0.01 of the same questions was right.
 #
-# **Where this breaks.** «BREAKS»
+# **Where this breaks.** Ninety-six facts, one small model, one recipe. More wordings for each fact, or general examples mixed in, would change the numbers, and each
+# takes time. And the open book was read here by a model that has not learned to read.
 #
 # **Next**: lab 09 tunes the retriever.
 
-# %%
+# %% tags=["nbval-ignore-output"]
 progress()

@@ -104,7 +104,7 @@ def fact_examples(lm: LanguageModel, facts: Sequence[Fact], edition: str = "2025
 
 def taught_adapter(
     lm: LanguageModel, recipe: Recipe = RECIPE, edition: str = "2025", progress: bool = False
-) -> tuple[Path, dict]:
+) -> tuple[Path, dict[str, Any]]:
     """Teach the facts of an edition, unless that was done before; the adapter's folder, and what is known of the run."""
     examples = fact_examples(lm, load_facts(), edition)
     folder = run_folder("facts", lm, examples, recipe)
@@ -214,7 +214,8 @@ def load_runs(path: Path = RESULTS) -> FactRuns:
     192
     """
     rows, about = shipped.read_rows(path, made_with(), COMMAND)
-    questions, said = items(), {}
+    questions = items()
+    said: dict[str, list[Said]] = {}
     for row in rows:
         said.setdefault(row["way"], []).append(Said(row["way"], questions[row["item"]], row["text"]))
     return FactRuns(said, about)

@@ -56,7 +56,8 @@ def test_an_invented_name_stands_wherever_the_old_one_stood_and_nothing_else_cha
     for (ticket, gold), (other, changed) in zip(before, renamed(before), strict=True):
         was, now = house_object(ticket, gold), house_object(other, changed)
         assert [was[name] for name in FIELDS[1:]] == [now[name] for name in FIELDS[1:]]
-        assert gold.product is None or gold.product.split("-")[0] not in ticket_text(other).lower()
+        old = (gold.product or "no product").split("-")[0]
+        assert not re.search(rf"\b{old}\b", f"{other.subject} {other.body} {other.product_field}".lower())
         assert now["product"] is None or now["product"] in NAMES or now["product"].capitalize() in NAMES
         assert len(other.body.split()) == len(ticket.body.split())
     assert renamed(before, seed=1) != renamed(before, seed=2)
@@ -101,8 +102,11 @@ def test_a_part_is_made_once_for_its_inputs_and_again_when_it_is_damaged(tmp_pat
         content = json.loads(path.read_text())
         path.write_text(json.dumps(content | {"value": {"rows": [99]}}))
     assert cached("a", {"n": 1}, make, tmp_path) == {"rows": [3]}
-    next(tmp_path.glob("*.json")).write_text("{")
-    assert {cached("a", {"n": n}, make, tmp_path)["rows"][0] for n in (1, 2)} <= {3, 4}
+    assert cached("a", {"n": 2}, make, tmp_path) == {"rows": [4]}
+    for path in tmp_path.glob("*.json"):
+        path.write_text("{")
+    assert cached("a", {"n": 1}, make, tmp_path) == {"rows": [5]}
+    assert cached("a", {"n": 1}, make, tmp_path) == {"rows": [5]}
     assert not list(tmp_path.glob("*.partial"))
 
 
