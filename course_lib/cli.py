@@ -1,4 +1,4 @@
-"""The command line: ``course lab``, ``ask``, ``serve``, ``doctor``, ``check``, ``progress``, ``solution``, ``reset``, ``db`` and others.
+"""The command line: ``course lab``, ``ask``, ``serve``, ``doctor``, ``check``, ``progress``, ``adapter``, ``db`` and others.
 
 Commands import what they need when they run, so that ``course --help`` answers at once.
 """
@@ -392,9 +392,15 @@ BaseUrl = Annotated[
 ]
 Model = Annotated[str, typer.Option(help="The model's name on that server.", show_default="the first it lists")]
 Timeout = Annotated[float, typer.Option(min=0.1, help="Seconds to wait for that server.")]
+AdapterOption = Annotated[
+    str,
+    typer.Option(
+        "--adapter", help="Let the model answer with this adapter: a folder, or the name of one that ships with the course."
+    ),
+]
 
 
-def _assistant(folder: Path, base_url: str | None, model: str, timeout: float, **options: Any) -> Any:
+def _assistant(folder: Path, base_url: str | None, model: str, timeout: float, adapter: str, **options: Any) -> Any:
     """An assistant for a folder; every notice about a file goes to the error stream, one line each."""
     from . import models
     from .folders.assistant import FolderAssistant, nothing_to_read
@@ -402,15 +408,29 @@ def _assistant(folder: Path, base_url: str | None, model: str, timeout: float, *
 
     if model and not base_url:
         raise CourseError("--model names a model on a server, and no server is named.", "add --base-url, or set COURSE_LM.")
-    lm = None
+    if adapter and base_url:
+        raise CourseError(
+            "An adapter belongs to the model on this machine, and --base-url names another.", "leave one of them out."
+        )
+    lm: Any = None
     if base_url:
         from .generation.remote import remote_from_environment
 
         lm = remote_from_environment(base_url, model, timeout)
+    if adapter:
+        from .finetune.adapters import adapter_about, check_base
+
+        # Before anything large is loaded.
+        check_base(adapter_about(adapter), adapter, os.environ.get("COURSE_LM") or models.LANGUAGE_MODEL.name)
     for source, variable in ((models.LANGUAGE_MODEL, "COURSE_LM"), (models.EMBEDDER, "COURSE_EMBEDDER")):
         needed = source is models.EMBEDDER or lm is None
         if needed and not os.environ.get(variable):
             prepared_folder(source)
+    if adapter:
+        from .finetune.adapters import load_adapter
+        from .finetune.lora import merged
+
+        lm = merged(load_adapter(models.language_model(), adapter))
     assistant = FolderAssistant(folder, lm, progress=_lively(_console(stderr=True)), **options)
     for notice in assistant.reading.notices:
         say("Note:" if notice.used else "Not read:", printable(str(notice)), style="yellow", stderr=True)
@@ -440,9 +460,10 @@ def ask(
     base_url: BaseUrl = None,
     model: Model = "",
     timeout: Timeout = 60,
+    adapter: AdapterOption = "",
 ) -> None:
     """Ask a folder of your own documents; the answer names file, section and words, or says that it does not know."""
-    assistant = _assistant(folder, base_url, model, timeout, k=k, max_new_tokens=max_tokens, max_file_mb=max_file_mb)
+    assistant = _assistant(folder, base_url, model, timeout, adapter, k=k, max_new_tokens=max_tokens, max_file_mb=max_file_mb)
     answer = assistant.ask(question)
     if as_json:
         import json
@@ -488,6 +509,7 @@ def serve(
     base_url: BaseUrl = None,
     model: Model = "",
     timeout: Timeout = 60,
+    adapter: AdapterOption = "",
 ) -> None:
     """Serve a folder of your own documents to programs that speak OpenAI's protocol. Ctrl-C stops it."""
     from .serving import AssistantServer, Limits, Settings
@@ -495,7 +517,7 @@ def serve(
 
     if any(character < "!" or character > "~" for character in api_key):
         raise CourseError("The key may hold letters, digits and signs only, no spaces.", "choose another.")
-    assistant = _assistant(folder, base_url, model, timeout, k=k, max_new_tokens=max_tokens, max_file_mb=max_file_mb)
+    assistant = _assistant(folder, base_url, model, timeout, adapter, k=k, max_new_tokens=max_tokens, max_file_mb=max_file_mb)
     limits = Limits(question=max_question, tokens=max_tokens, waiting=queue)
     server = AssistantServer(assistant, Settings(host, port, api_key, limits=limits), lambda line: say(line, stderr=True))
     try:
@@ -512,6 +534,54 @@ def serve(
         raise
     run(server)
     say("Stopped.")
+
+
+# --- adapters -------------------------------------------------------------------------------------------------------
+
+adapters = typer.Typer(
+    help="Adapters, checked by their hashes: look at one, export it alone, or merge it into a whole model.",
+    no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.add_typer(adapters, name="adapter")
+Adapter = Annotated[
+    str, typer.Argument(help="An adapter's folder, or the name of one that ships with the course.", metavar="ADAPTER")
+]
+Target = Annotated[Path, typer.Argument(help="The folder to write.", metavar="FOLDER")]
+Replace = Annotated[bool, typer.Option("--replace", help="Replace a folder that the course wrote before.")]
+
+
+@adapters.command("show")
+def show_adapter(adapter: Adapter) -> None:
+    """Check an adapter and say what is known of it: base, recipe, data, command."""
+    from .finetune.adapters import adapter_about
+
+    for name, value in adapter_about(adapter).items():
+        pairs = value.items() if isinstance(value, dict) else [("", value)]
+        for inner, one in pairs:
+            text = ", ".join(map(str, one)) if isinstance(one, list) else str(one)
+            say(f"{f'{name} {inner}'.strip().replace('_', ' '):<24}", printable(text))
+
+
+@adapters.command("export")
+def export_adapter(adapter: Adapter, folder: Target, replace: Replace = False) -> None:
+    """Copy an adapter with a model card: a few megabytes, for those who have its base."""
+    from .finetune import export
+
+    written = export.export_adapter(adapter, folder, replace)
+    say(f"{written} holds the adapter and its card. PEFT loads it, and so do ask and serve: --adapter {folder}")
+
+
+@adapters.command("merge")
+def merge_adapter(adapter: Adapter, folder: Target, replace: Replace = False) -> None:
+    """Write the model with the adapter in its weights, with a model card: as large as the model, and whole."""
+    from . import models
+    from .finetune import export
+    from .finetune.adapters import adapter_about, check_base
+
+    check_base(adapter_about(adapter), adapter, os.environ.get("COURSE_LM") or models.LANGUAGE_MODEL.name)
+    written = export.export_model(models.language_model(), adapter, folder, replace)
+    say(f"{written} holds a whole model and its card. transformers loads it, and so do ask and serve: COURSE_LM={folder}")
 
 
 # --- the database ---------------------------------------------------------------------------------------------------

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from ..models import LanguageModel
 
@@ -53,6 +53,16 @@ class RemoteChat(Protocol):
 
     def complete(self, messages: list[Message], max_new_tokens: int) -> Generated:
         """The answer to one conversation."""
+
+
+@runtime_checkable
+class StreamingChat(RemoteChat, Protocol):
+    """A remote model that gives its words as they come."""
+
+    def stream(
+        self, messages: list[Message], max_new_tokens: int, stop: Callable[[], bool] = ...
+    ) -> Generator[str, None, Generated]:
+        """The answer to one conversation, piece by piece."""
 
 
 Chat = LanguageModel | RemoteChat
@@ -120,6 +130,8 @@ def generate_stream(
     ``stop`` is asked after every token, and so is whether somebody still reads: a generator that is closed ends the work.
     """
     if not isinstance(lm, LanguageModel):
+        if isinstance(lm, StreamingChat):
+            return (yield from lm.stream(messages, max_new_tokens, stop))
         whole = lm.complete(messages, max_new_tokens)
         yield whole.text
         return whole

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
@@ -19,6 +20,7 @@ from course_lib.errors import CourseError
 from course_lib.folders import FolderIndex, ask_folder, read_folder
 from course_lib.folders.assistant import QuestionError, nothing_to_read
 from course_lib.generation.generate import Generated, generate_counted, generate_stream
+from course_lib.generation.remote import RemoteModel
 from course_lib.models import Embedder, embedder, language_model
 from course_lib.retrieval.dense import embed_lists
 
@@ -310,3 +312,42 @@ def test_serve_from_start_to_ctrl_c(folder):
     finally:
         process.kill()
         process.wait()
+
+
+@contextmanager
+def served(folder, *options):
+    """``course serve`` in a process of its own, and its address."""
+    command = [sys.executable, "-m", "course_lib.cli", "serve", str(folder), "--port", "0", *options]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    try:
+        lines = [process.stdout.readline(), process.stdout.readline()]
+        yield re.search(r"http://127\.0\.0\.1:\d+/v1", lines[1])[0]
+        os.kill(process.pid, signal.SIGINT)
+        assert process.communicate(timeout=30)[0].strip() == "Stopped."
+    finally:
+        process.kill()
+        process.wait()
+
+
+@pytest.mark.slow
+def test_the_pipeline_reads_with_a_server_in_another_process(folder, tmp_path, monkeypatch):
+    """The server of one folder is the reader of another one: nothing in this process but the search."""
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    (mine / "kettle.md").write_text("# Kettle\n\n## Tank\n\nThe tank of the kettle holds 1.2 litres of water.\n")
+    question = "How much water does the tank of the kettle hold?"
+    with served(folder, "--api-key", "k", "--max-question", "20000") as url:
+        assistant = ask_folder(mine, RemoteModel(url, api_key="k", timeout=300))
+        whole = assistant.ask(question)
+        pieces, streamed = read(assistant.stream(question))
+        assert not whole.abstained and "1.2 litres" in whole.text and whole.sources[0].file == "kettle.md"
+        assert "".join(pieces) == streamed.text == whole.text and len(pieces) > 3
+        assert (streamed.cost.tokens_in, streamed.cost.tokens_out) == (whole.cost.tokens_in, whole.cost.tokens_out)
+        monkeypatch.setenv("COURSE_API_KEY", "k")
+        code, out, _ = course("ask", mine, question, "--base-url", url, "--timeout", 300)
+        assert code == 0 and out.startswith(whole.text) and "kettle.md › Tank (line 5)" in out
+        monkeypatch.setenv("COURSE_API_KEY", "wrong")
+        code, out, err = course("ask", mine, question, "--base-url", url)
+        assert code == 1 and out == "" and "key was refused" in err
+    with pytest.raises(CourseError, match="refused the connection"):
+        assistant.ask(question)

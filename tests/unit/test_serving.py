@@ -18,6 +18,7 @@ from course_lib.folders import FolderAnswer, Source
 from course_lib.folders.assistant import QuestionError
 from course_lib.folders.plain import read_markdown
 from course_lib.folders.texts import cut
+from course_lib.generation.generate import generate_stream
 from course_lib.generation.remote import RemoteModel
 from course_lib.ledger import Entry
 from course_lib.serving import AssistantServer, Limits, Settings
@@ -401,9 +402,9 @@ def answering(*pieces: bytes, pause: float = 0.0):
                 return
             with link:
                 text = b""
-                while b'"stream": false}' not in text and (
-                    block := link.recv(65536)
-                ):  # what is not read would reset the connection
+                while b'"stream": false}' not in text and b'"include_usage": true}}' not in text:
+                    if not (block := link.recv(65536)):  # what is not read would reset the connection
+                        break
                     text += block
                 heard.append(text)
                 try:
@@ -444,6 +445,109 @@ def test_servers_that_answer_something_else(pieces, words):
         message = told(lambda: RemoteModel(url, "m", "secret-key", timeout=5).complete([{"role": "user", "content": "x"}], 3))
         assert words in message and "secret-key" not in message and "\x1b" not in message
         assert len(heard) == 1 and b"Bearer secret-key" in heard[0]
+
+
+def read(stream):
+    pieces = []
+    while True:
+        try:
+            pieces.append(next(stream))
+        except StopIteration as end:
+            return pieces, end.value
+
+
+QUESTION = [{"role": "user", "content": "How?"}]
+
+
+def test_the_courses_client_reads_a_stream():
+    with serving() as (server, assistant):
+        model = RemoteModel(server.url)
+        pieces, made = read(model.stream(QUESTION, 10))
+        assert pieces == ["Wipe", " it", " dry", "."] and made.text == "Wipe it dry."
+        assert (made.tokens_in, made.tokens_out) == (12, 4), "as the server counted them"
+        assert read(generate_stream(model, QUESTION, 10))[0] == pieces, "and the pipeline streams with it"
+        pieces, made = read(model.stream(QUESTION, 10, lambda: True))
+        assert pieces == ["Wipe"] == [made.text]
+        stream = model.stream([{"role": "user", "content": "endless"}], 2000)
+        assert next(stream) == "word" and assistant.at_once == 1, "the first word is here, and the answer is not complete"
+        stream.close()
+        for _ in range(100):  # who leaves frees the server
+            if assistant.at_once == 0:
+                break
+            time.sleep(0.05)
+        assert assistant.at_once == 0
+
+
+def test_a_server_behind_a_server_streams_through():
+    """Words go from one server through the other to the client while they are made; so do errors."""
+    with serving() as (inner, inside):
+
+        class Through(StandIn):
+            def stream(self, question, tokens, stop):
+                self.asked.append(question)
+                text, pieces = "", RemoteModel(inner.url).stream([{"role": "user", "content": question}], tokens, stop)
+                for piece in pieces:
+                    text += piece
+                    yield piece
+                return FolderAnswer(question, text, False, "", (SOURCE,), (SOURCE,), 0.5, Entry({}, 12, 4))
+
+        server = AssistantServer(Through(), Settings(port=0))
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+        thread.start()
+        try:
+            words = [chunk.choices[0].delta.content for chunk in ask(server, stream=True)]
+            assert [word for word in words if word] == ["Wipe", " it", " dry", "."]
+            with pytest.raises(openai.APIStatusError) as caught:
+                ask(server, "crash", stream=True)
+            assert caught.value.status_code == 502 and "could not answer (500)" in str(caught.value)
+            with pytest.raises(openai.APIError, match="could not go on"):
+                ask(server, "crash later", stream=True)
+            assert inside.asked == ["How?", "crash", "crash later"]
+        finally:
+            server.shutdown()
+            server.stop()
+            thread.join()
+
+
+EVENTS = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n"
+
+
+def event(text, finish=None):
+    return b"data: " + json.dumps({"choices": [{"delta": {"content": text}, "finish_reason": finish}]}).encode() + b"\n\n"
+
+
+def test_streams_of_other_servers():
+    for pieces in (
+        [EVENTS, b": hello\n\n", event(" Wipe"), event(" it "), event("\n"), event(None, "stop")],  # ends without [DONE]
+        [EVENTS, event("Wipe")[:9], event("Wipe")[9:], event(" it") + b"data: [DONE]\n\n", event("no")],
+        [EVENTS.replace(b"\r\n\r\n", b"\r\n\r\n"), event("Wipe it").replace(b"\n", b"\r\n"), b"data: [DONE]"],
+        [EVENTS, b'data: {"choices": []}\n', b"event: x\nid: 1\n\n", event("Wipe it"), b"data: [DONE]\n\n"],
+        [OK + b'{"choices": [{"message": {"content": " Wipe it "}}]}'],  # it does not stream
+    ):
+        with answering(*pieces, pause=0.02) as (url, _):
+            told_so, made = read(RemoteModel(url, "m", timeout=5).stream(QUESTION, 9))
+            assert "".join(told_so) == made.text == "Wipe it" and made.tokens_out == 3
+
+
+@pytest.mark.parametrize(
+    ("pieces", "words"),
+    [
+        ([EVENTS, event("Wipe")], "broke off"),
+        ([EVENTS], "broke off"),
+        ([EVENTS, event("Wipe"), b"data: {\n\n"], "not JSON"),
+        ([EVENTS, b"data: [1]\n\n"], "not JSON"),
+        ([EVENTS, event("Wipe"), b'data: {"error": {"message": "out of\\u001b memory"}}\n\n'], "out of"),
+        ([OK + b"<html>"], "not JSON"),
+        ([OK + b'{"choices": []}'], "not with a chat completion"),
+        ([b"HTTP/1.1 401 No\r\nContent-Length: 0\r\n\r\n"], "key was refused"),
+    ],
+)
+def test_streams_that_go_wrong(pieces, words):
+    with answering(*pieces) as (url, _):
+        message = told(lambda: read(RemoteModel(url, "m", "secret-key", timeout=5).stream(QUESTION, 9)))
+        assert words in message and "secret-key" not in message and "\x1b" not in message
+    with answering(EVENTS, *[b": still here\n\n"] * 20, pause=0.1) as (url, _):
+        assert "within 0.5 s" in told(lambda: read(RemoteModel(url, "m", timeout=0.5).stream(QUESTION, 9)))
 
 
 def test_servers_that_are_slow():
