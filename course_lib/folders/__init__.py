@@ -2,6 +2,7 @@
 
 from .assistant import FolderAnswer, FolderAssistant, Source, ask_folder
 from .index import FolderIndex
+from .measure import Row, highest_threshold, measure, rubric
 from .reading import Notice, Reading, read_folder
 from .texts import FilePassage, FileText, Place, cut
 
@@ -14,8 +15,12 @@ __all__ = [
     "Notice",
     "Place",
     "Reading",
+    "Row",
     "Source",
     "ask_folder",
     "cut",
+    "highest_threshold",
+    "measure",
     "read_folder",
+    "rubric",
 ]

@@ -54,7 +54,7 @@ def join_stream(lines: Iterable[str]) -> tuple[str, bool]:
     >>> join_stream(['data: {"choices": [{"delta": {"content": "Wipe it"}}]}', ""])
     ('Wipe it', False)
     """
-    parts = []
+    parts: list[str] = []
     for event in read_events(lines):
         if event is None:
             return "".join(parts), True

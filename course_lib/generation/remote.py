@@ -73,7 +73,7 @@ class RemoteModel:
     ) -> Generator[str, None, Generated]:
         """:meth:`complete`, piece by piece as the server sends it; the pieces joined are the answer, which is the return value too.
 
-        ``stop`` is asked after every piece; then, and where the generator is closed, the connection ends, and with it the server's work.
+        ``stop`` is asked after every event; then, and where the generator is closed, the connection ends, and with it the server's work.
         A server that does not stream gives its answer in one piece. Raises as :meth:`complete` does, also in the middle.
         """
         began, deadline = time.perf_counter(), time.monotonic() + self.timeout
@@ -128,11 +128,11 @@ class RemoteModel:
         return text
 
     def _generated(self, messages: list[Message], text: str, usage: Any, began: float) -> Generated:
-        usage = usage if isinstance(usage, dict) else {}
+        text, usage = text.strip(), usage if isinstance(usage, dict) else {}
         counted = [usage.get(name) for name in ("prompt_tokens", "completion_tokens")]
         tokens_in = counted[0] if isinstance(counted[0], int) else self.count_tokens(messages)
         tokens_out = counted[1] if isinstance(counted[1], int) else -(-len(text.encode("utf-8", "replace")) // 3)
-        return Generated(text.strip(), tokens_in, tokens_out, (time.perf_counter() - began) * 1000)
+        return Generated(text, tokens_in, tokens_out, (time.perf_counter() - began) * 1000)
 
     def _first_model(self) -> str:
         reply = self._call("models")

@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 
 from course_lib import cli
 from course_lib.errors import CourseError
-from course_lib.folders import FolderIndex, ask_folder, read_folder
+from course_lib.folders import FolderIndex, ask_folder, highest_threshold, measure, read_folder, rubric
 from course_lib.folders.assistant import QuestionError, nothing_to_read
 from course_lib.generation.generate import Generated, generate_counted, generate_stream
 from course_lib.generation.remote import RemoteModel
@@ -223,6 +223,41 @@ def test_an_empty_folder_is_one_clear_line(models, tmp_path):
     (tmp_path / "photo.jpg").write_bytes(b"x")
     error = nothing_to_read(read_folder(tmp_path))
     assert "scan.pdf: not a PDF" in error.what and "1 of other kinds" in error.what
+
+
+def test_ten_questions_are_marked_by_their_words(folder):
+    """A model that always says the same is right where that is the answer, and cited where a quote holds it."""
+    assistant = ask_folder(folder, Says("It holds 1.2 litres."))
+    rows = measure(
+        assistant,
+        {
+            "How much water does the kettle hold?": ["1.2", "one point two"],
+            "How often is the kettle descaled?": ["six weeks"],
+            "How heavy is the kettle when it is filled with water?": [],
+            "Who won the football world cup in France?": [],
+            "How is France governed?": ["by a president"],
+        },
+    )
+    marks = [(row.answerable, row.abstained, row.found, row.right, row.cited) for row in rows]
+    assert marks[0] == (True, False, True, True, True)
+    assert marks[1] == (True, False, True, False, False), "the passage was there, and something else was said"
+    assert marks[2] == (False, False, False, False, False), "nothing would have been right"
+    assert marks[3] == (False, True, False, False, False)
+    assert marks[4] == (True, True, False, False, False)
+    told = rubric([row.as_dict() for row in rows])
+    assert told == {"right": 1 / 3, "cited": 1 / 3, "silent": 1 / 2, "mute": 1 / 3}
+    assert rubric([]) == {"right": None, "cited": None, "silent": None, "mute": None}
+
+
+def test_a_threshold_silences_no_more_than_is_allowed():
+    similarities = [0.1 * number for number in range(100)]
+    for allowed in (0, 0.01, 0.1, 0.29, 0.57, 0.99):
+        threshold = highest_threshold(similarities, allowed)
+        assert sum(one < threshold for one in similarities) == round(allowed * 100)
+    assert highest_threshold([0.4, 0.4, 0.4, 0.6], 0.5) == 0.4, "of equal ones all are silenced or none"
+    for wrong in (-0.1, 1, 2):
+        with pytest.raises(ValueError, match="allowed"):
+            highest_threshold([0.5], wrong)
 
 
 # --- the commands -----------------------------------------------------------------------------------------------------

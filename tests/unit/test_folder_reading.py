@@ -10,59 +10,20 @@ from pathlib import Path
 import pytest
 
 from course_lib.errors import CourseError
+from course_lib.evaluation.answers import contains_answer
 from course_lib.folders import cut, read_folder
 from course_lib.folders import reading as reading_module
 from course_lib.folders.encodings import decode
 from course_lib.folders.pdf import read_pdf
 from course_lib.folders.plain import read_markdown, read_text
 from course_lib.folders.reading import read_bytes, state_of
+from course_lib.folders.sample import PRACTICE, QUESTIONS, make_pdf, write_broken, write_sample
 from course_lib.folders.texts import PASSAGE_BYTES, Unreadable
 from course_lib.folders.web import read_html
 
 MANUAL = (
     "# Tansy kettle\n\nIt boils.\n\n## Care\n\nWipe it dry.\n\n```\n# no heading\n```\n\nDescaling\n---------\n\nUse vinegar.\n"
 )
-
-
-def make_pdf(*pages: list[str], outline: list[tuple[str, int]] = (), encrypted: bool = False) -> bytes:
-    """A PDF by hand: lines of text on each page, and bookmarks as title and page from 0."""
-    objects: list[bytes] = [b"", b""]  # catalogue and page tree, filled in below
-
-    def add(body: bytes) -> int:
-        objects.append(body)
-        return len(objects)
-
-    font = add(b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>")
-    kids = []
-    for lines in pages:
-        shown = b" ".join(b"(" + line.encode("latin-1") + b") Tj 0 -20 Td" for line in lines)
-        stream = b"BT /F1 12 Tf 50 750 Td " + shown + b" ET"
-        content = add(b"<< /Length %d >>\nstream\n%s\nendstream" % (len(stream), stream))
-        kids.append(
-            add(
-                b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 600 800] /Contents %d 0 R "
-                b"/Resources << /Font << /F1 %d 0 R >> >> >>" % (content, font)
-            )
-        )
-    root = b"<< /Type /Catalog /Pages 2 0 R"
-    if outline:
-        first = len(objects) + 2
-        top = add(b"<< /Type /Outlines /First %d 0 R /Last %d 0 R /Count %d >>" % (first, first + len(outline) - 1, len(outline)))
-        for at, (title, page) in enumerate(outline):
-            after = b"/Next %d 0 R " % (first + at + 1) if at + 1 < len(outline) else b""
-            add(b"<< /Title (%s) /Parent %d 0 R %s/Dest [%d 0 R /Fit] >>" % (title.encode(), top, after, kids[page]))
-        root += b" /Outlines %d 0 R" % top
-    objects[0] = root + b" >>"
-    objects[1] = b"<< /Type /Pages /Kids [%s] /Count %d >>" % (b" ".join(b"%d 0 R" % kid for kid in kids), len(kids))
-    out, offsets = b"%PDF-1.4\n", []
-    for number, body in enumerate(objects, start=1):
-        offsets.append(len(out))
-        out += b"%d 0 obj\n%s\nendobj\n" % (number, body)
-    xref = len(out)
-    out += b"xref\n0 %d\n0000000000 65535 f \n" % (len(objects) + 1) + b"".join(b"%010d 00000 n \n" % at for at in offsets)
-    lock = b" /ID [<00> <00>] /Encrypt << /Filter /Standard /V 1 /R 2 /P -4 /O <%s> /U <%s> >>" % (b"11" * 32, b"22" * 32)
-    trailer = b"<< /Size %d /Root 1 0 R%s >>" % (len(objects) + 1, lock if encrypted else b"")
-    return out + b"trailer\n%s\nstartxref\n%d\n%%%%EOF\n" % (trailer, xref)
 
 
 def read_one(folder: Path, name: str, content: bytes | str):
@@ -363,3 +324,39 @@ def test_deeply_nested_markup_is_no_crash(tmp_path):
     (tmp_path / "a.html").unlink()
     file, lines = read_one(tmp_path, "b.md", ">" * 20000 + " words\n" + "- " * 3000 + "x\n")
     assert file is not None or lines
+
+
+# --- the folders to try things on -------------------------------------------------------------------------------------
+
+
+def test_the_sample_is_read_whole_and_answers_its_questions(tmp_path):
+    (tmp_path / "mine.md").write_text("mine")
+    found = read_folder(write_sample(tmp_path))
+    assert [file.file for file in found.files] == ["keys.html", "mine.md", "minutes.pdf", "rules.md", "tools.txt"]
+    assert list(map(str, found.notices)) == ["tools.txt: not UTF-8: read as Windows-1252"]
+    passages = [passage.text for file in found.files for passage in cut(file)]
+    for question, accepted in (PRACTICE | QUESTIONS).items():
+        assert not accepted or any(contains_answer(text, accepted) for text in passages), question
+    for questions in (PRACTICE, QUESTIONS):
+        assert len(questions) == 10 and 3 <= sum(not accepted for accepted in questions.values()) <= 4
+    assert not PRACTICE.keys() & QUESTIONS.keys()
+
+
+def test_everything_is_wrong_with_the_broken_folder(tmp_path):
+    found = read_folder(write_broken(tmp_path / "broken"))
+    assert [file.file for file in found.files] == ["fine.md", "windows.txt"] and "Öffnungszeiten" in found.files[1].text
+    lines = {notice.file: notice.text for notice in found.notices}
+    for name, words in {
+        "damaged.pdf": "damaged",
+        "locked.pdf": "encrypted",
+        "scan.pdf": "OCR",
+        "empty.md": "empty",
+        "huge.txt": "200 MB",
+        "elsewhere.md": "out of the folder",
+    }.items():
+        assert words in lines.pop(name)
+    assert not lines and found.skipped == {"hidden": 1, "binary": 1, "of other kinds": 1}
+    (tmp_path / "file").write_text("x")
+    for write in (write_sample, write_broken):
+        with pytest.raises(CourseError, match="cannot be written"):
+            write(tmp_path / "file")
