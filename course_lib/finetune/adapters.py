@@ -11,6 +11,7 @@ import json
 import os
 import shutil
 import tempfile
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -20,7 +21,7 @@ from typing import Any
 from ..errors import CourseError
 from ..models import LanguageModel
 from ..models.files import file_hash
-from .lora import quiet_peft, twin
+from .lora import twin
 from .recipe import Run
 
 SHIPPED = Path(__file__).resolve().parent.parent / "adapters"
@@ -182,7 +183,8 @@ def load_adapter(lm: LanguageModel, name: str | Path) -> LanguageModel:
     about, folder = adapter_about(name), adapter_folder(name)
     check_base(about, name, lm.name)
     try:
-        with quiet_peft():
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what is missing is an error below
             model = PeftModel.from_pretrained(twin(lm.model), str(folder))
         with safe_open(folder / WEIGHTS, framework="pt") as file:
             if set(file.keys()) != set(get_peft_model_state_dict(model)):  # PEFT leaves at zero what is missing
