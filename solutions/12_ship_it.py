@@ -99,8 +99,8 @@ except CourseError as error:
     print("\nWhat to do:", error.todo)
 
 # %% [markdown]
-# Only the empty one. Whoever asks wants an answer from the rest, and one line for each file that is not in it. Read these lines for your own folder: an answer cannot
-# come from a file that was not read, and nothing in the answer would show it. Hidden files and pictures are no news; they are counted.
+# Only the empty one. Whoever asks wants an answer from the rest, and one line for each file that is not in it. Read these lines for your own folder: an
+# answer cannot come from a file that was not read, and nothing in the answer would show it. Hidden files and pictures are no news; they are counted.
 #
 # The link was not followed. Somebody who may write into your folder could otherwise make the assistant read aloud any file of yours.
 #
@@ -111,7 +111,7 @@ except CourseError as error:
 # passages. The first costs least: the model is not even asked.
 
 # %% tags=["nbval-ignore-output"]
-for question in ("Who won the football world cup in 2018?", "How much does a greenhouse cost?"):
+for question in ("What is the boiling point of nitrogen?", "Are dogs allowed on the plots?"):
     answer = assistant.ask(question)
     print(f"{answer.similarity:.2f}  {question} → {answer.text} {answer.reason}")
 
@@ -150,7 +150,7 @@ from course_lib.folders import highest_threshold
 near = {question: assistant.index.similarity(question) for question in PRACTICE}
 for question in sorted(near, key=near.get):
     print(f"{near[question]:.2f}  {'answer ' if PRACTICE[question] else 'silence'}  {question}")
-wanted, others = ([near[q] for q in PRACTICE if bool(PRACTICE[q]) == able] for able in (True, False))
+wanted, others = ([near[q] for q in near if bool(PRACTICE[q]) == able] for able in (True, False))
 for allowed in (0, 0.2, 0.5):
     threshold = highest_threshold(wanted, allowed)
     lost, caught = (sum(one < threshold for one in some) for some in (wanted, others))
@@ -350,7 +350,8 @@ rows = measure(assistant, QUESTIONS)
 for row in rows:
     marks = "".join("x" if on else "." for on in (row.found, row.right, row.cited, row.abstained))
     print(f"{marks}  {row.question} → {row.said[:60]}")
-print(*(f"{name} {share:.2f}" for name, share in rubric([row.as_dict() for row in rows]).items()))
+shares = rubric([row.as_dict() for row in rows])
+print(", ".join(f"{name} {share and round(share, 2)}" for name, share in shares.items()))
 able = [row.right for row in rows if row.answerable]
 low, high = wilson_interval(sum(able), len(able))
 print(f"right: {sum(able)} of {len(able)}, which may mean {low:.0%} to {high:.0%}")

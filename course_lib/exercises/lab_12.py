@@ -53,6 +53,7 @@ def _nothing_lost(similarities: Numbers, allowed: float) -> float:
 
 def _rounded_up(similarities: Numbers, allowed: float) -> float:
     highest_threshold(similarities, allowed)
+    highest_threshold(similarities, allowed)
     count = -int(-allowed * len(similarities) // 1)
     return sorted(similarities)[min(count, len(similarities) - 1)] if similarities else 0.0
 
