@@ -246,7 +246,7 @@ attempt("another model", "no-such-model", "allotment", "Hello?")
 attempt("too long", "open-book", "allotment", "Hello? " * 1000)
 
 # %% tags=["nbval-ignore-output"]
-reader = RemoteModel(server.url, "open-book", "allotment")
+reader = RemoteModel(server.url, "open-book", "allotment", timeout=300)
 print(ask_folder(FOLDER, reader).ask("What does a lost key cost?"))
 server.shutdown()
 server.stop()
@@ -393,7 +393,7 @@ progress()
 # %% [markdown]
 # ## What you saw
 #
-# - A folder in four formats became an assistant without training. A changed price was in the next answer.
+# - A folder in four formats became an assistant without training. A changed file was in the next answer's passages.
 # - Everything was wrong with another folder, and each file cost a line, not the answer.
 # - A threshold, chosen on questions of your own, kept strangers out. It could not tell a near miss.
 # - A stream is lines of JSON; without its last line it is not an answer.

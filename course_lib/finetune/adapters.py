@@ -101,7 +101,10 @@ def save_adapter(run: Run, folder: Path | str, about: Mapping[str, Any] | None =
     from safetensors.torch import save_file
 
     model = run.lm.model
-    tensors = {name: tensor.detach().to(torch.float16).contiguous() for name, tensor in get_peft_model_state_dict(model).items()}
+    tensors = {
+        name: tensor.detach().to(torch.float16).contiguous()
+        for name, tensor in get_peft_model_state_dict(model, save_embedding_layers=False).items()
+    }
     config = model.peft_config["default"].to_dict() | {"base_model_name_or_path": run.lm.name, "inference_mode": True}
     config = {key: sorted(value) if isinstance(value, set) else value for key, value in config.items()}
     text = json.dumps(config, indent=1, sort_keys=True, default=str)
@@ -187,7 +190,9 @@ def load_adapter(lm: LanguageModel, name: str | Path) -> LanguageModel:
             warnings.simplefilter("ignore")  # what is missing is an error below
             model = PeftModel.from_pretrained(twin(lm.model), str(folder))
         with safe_open(folder / WEIGHTS, framework="pt") as file:
-            if set(file.keys()) != set(get_peft_model_state_dict(model)):  # PEFT leaves at zero what is missing
+            if set(file.keys()) != set(
+                get_peft_model_state_dict(model, save_embedding_layers=False)
+            ):  # PEFT leaves at zero what is missing
                 raise ValueError("its matrices are not those that its configuration names")
     except Exception as error:  # whatever PEFT and safetensors make of files that they cannot use
         raise CourseError(

@@ -43,7 +43,7 @@ def export_model(lm: LanguageModel, name: str | Path, folder: str | Path, replac
 
     about, whole = adapter_about(name), merged(load_adapter(lm, name))
     # Tied weights count once, as they are written once.
-    need = sum({id(one): one.numel() * one.element_size() for one in whole.model.state_dict().values()}.values())
+    need = sum({one.data_ptr(): one.numel() * one.element_size() for one in whole.model.state_dict().values()}.values())
     with whole_folder(folder, "The merged model", need, replace) as new:
         with quiet_transformers():
             whole.model.save_pretrained(new)
