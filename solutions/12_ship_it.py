@@ -17,6 +17,7 @@ import torch
 from course_lib import check, progress, quiz
 from course_lib.errors import CourseError
 from course_lib.evaluation import wilson_interval
+from course_lib.exercises.registry import shorten
 from course_lib.finetune import merged
 from course_lib.finetune.adapters import adapter_about, load_adapter
 from course_lib.finetune.export import export_adapter, export_model
@@ -186,7 +187,7 @@ request = urllib.request.Request(f"{server.url}/chat/completions", body, headers
 straight = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # no proxy in between
 with straight.open(request, timeout=120) as response:
     lines = response.read().decode().splitlines()
-print(*(line[:100] for line in lines[:5] + lines[-2:]), sep="\n")
+print(*(shorten(line) for line in lines[:5] + lines[-2:]), sep="\n")
 
 # %% [markdown]
 # ### Exercise 12.2 · Put the pieces together
