@@ -282,7 +282,10 @@ for folder in (alone, whole):
 # %%
 from transformers import AutoModelForCausalLM
 
-other = AutoModelForCausalLM.from_pretrained(whole, dtype=torch.float32).eval()
+from course_lib.models.files import quiet_transformers
+
+with quiet_transformers():
+    other = AutoModelForCausalLM.from_pretrained(whole, dtype=torch.float32).eval()
 tuned = merged(load_adapter(lm, "tickets"))
 tokens = torch.tensor([lm.tokenize([{"role": "user", "content": "My kettle leaks."}])])
 with torch.inference_mode():
