@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from .errors import CourseError
+from .terminal import say
 
 if TYPE_CHECKING:
     from .grading.late import Lateness
@@ -40,16 +41,10 @@ Lms = Annotated[str, typer.Option(help="Also write the points for canvas, moodle
 RosterFile = Annotated[Path | None, typer.Option("--roster", help="With --lms: the CSV of people that the platform exported.")]
 
 
-def _say(*parts: str) -> None:
-    from .cli import say
-
-    say(*parts)
-
-
 def _progress(done: int, total: int, left: float) -> None:
     if done == total or done == 1 or done % max(1, total // 20) == 0:
         minutes, seconds = divmod(round(left), 60)
-        _say(f"{done} of {total} graded" + (f", about {minutes} min {seconds:02} s left" if done < total else ""))
+        say(f"{done} of {total} graded" + (f", about {minutes} min {seconds:02} s left" if done < total else ""))
 
 
 def _lab(number: str | None) -> str:
@@ -71,7 +66,7 @@ def _finish(book: Path, results: list[dict[str, Any]], lateness: Lateness, lms: 
 
     rows = write_reports(book, results)
     if strangers := unknown_learners(lateness, rows):
-        _say(f"Nothing arrived from {', '.join(strangers)}: are the names in your tables those of the gradebook?")
+        say(f"Nothing arrived from {', '.join(strangers)}: are the names in your tables those of the gradebook?")
     _show(book, rows)
     if lms:
         _export(book, rows, lms, roster)
@@ -85,9 +80,9 @@ def _export(book: Path, rows: list[dict[str, Any]], lms: str, roster: Path | Non
     text, unknown = export(rows, lms, read_roster(roster, lms) if roster else None)
     path = folder_of(book) / f"{lms}.csv"
     atomic_write(path, text.encode("utf-8", "replace"))
-    _say(f"For {lms}: {path}")
+    say(f"For {lms}: {path}")
     if unknown:
-        _say(f"Not in it, since the roster has nobody or several of that name: {', '.join(unknown)}")
+        say(f"Not in it, since the roster has nobody or several of that name: {', '.join(unknown)}")
 
 
 def _check_export(lms: str, roster: Path | None) -> None:
@@ -106,18 +101,18 @@ def _show(book: Path, rows: list[dict[str, Any]]) -> None:
     from .grading.reports import folder_of, suspicions
 
     states = Counter(row["state"] for row in rows)
-    _say(f"{len(rows)} submissions: " + ", ".join(f"{count} {state}" for state, count in sorted(states.items())) + ".")
+    say(f"{len(rows)} submissions: " + ", ".join(f"{count} {state}" for state, count in sorted(states.items())) + ".")
     level = rows[0]["isolation"] if rows else "none"
-    _say(
+    say(
         f"Isolation: {level}"
         + ("" if level != "none" else " (not protected: learner code could read files and use the network)")
         + "."
     )
     if late := sum(row["late"] > 0 for row in rows):
-        _say(f"{late} came late; {sum(row['penalty'] > 0 for row in rows)} of these lost points.")
+        say(f"{late} came late; {sum(row['penalty'] > 0 for row in rows)} of these lost points.")
     if suspicious := sum(bool(suspicions(row)) for row in rows):
-        _say(f"{suspicious} look like tampering: see {folder_of(book) / 'integrity.html'}")
-    _say(f"Gradebook: {book}. Feedback, summary, JUnit: {folder_of(book)}")
+        say(f"{suspicious} look like tampering: see {folder_of(book) / 'integrity.html'}")
+    say(f"Gradebook: {book}. Feedback, summary, JUnit: {folder_of(book)}")
 
 
 def grade(
@@ -231,11 +226,11 @@ def release(
     from .grading.release import release as make
 
     note = make(labs, out, exercise or [], due)
-    _say(
+    say(
         f"Release {note['version']}: {', '.join(note['labs'])}, {note['total']} points"
         + (f", due {note['due']}" if note["due"] else "")
     )
-    _say(f"It is in {os.fspath(out)}.")
+    say(f"It is in {os.fspath(out)}.")
 
 
 COMMANDS: list[Callable[..., None]] = [release, grade, regrade]
