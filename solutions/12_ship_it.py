@@ -367,9 +367,12 @@ for question, accepted in QUESTIONS.items():
     print(f"{value:.2f} {side}  {'answer ' if accepted else 'silence'}  {question}")
 
 # %% [markdown]
-# The columns are found, right, cited, abstained. Look at the rotavator and at the number of the gate. The list has the price, and the threshold that lost
-# nobody before silences the question. The number of the gate is in no paper, and that question is nearer than the other: no threshold can tell. It keeps strangers
-# out; for near misses you need a reader that notices, which is lab 10. And set it in the middle of the gap, not at its edge.
+# The columns are found, right, cited, abstained. Where a row is found and yet silent, the passage was there, the small model misread it, and its words were
+# taken back, since they stood in no passage. More than one silence is of that kind here: the reader's, not the search's.
+#
+# Now the rotavator and the number of the gate. The list has the price, and the threshold that lost nobody before silences the question. The number of the gate is
+# in no paper, and that question is nearer than the other: no threshold can tell. It keeps strangers out; near misses need a reader that notices (lab 10). And
+# set it in the middle of the gap, not at its edge.
 #
 # Now yours: put a folder and ten questions here.
 

@@ -58,7 +58,7 @@ def mark(answer: FolderAnswer, accepted: Sequence[str]) -> Row:
         answer.question,
         answerable=bool(accepted),
         abstained=answer.abstained,
-        found=given and any(holds(source.passage.text) for source in answer.shown),
+        found=any(holds(source.passage.text) for source in answer.shown),
         right=given and holds(answer.words),
         cited=given and any(holds(source.quote) for source in answer.sources),
         said=answer.text,
