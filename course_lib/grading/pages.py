@@ -52,11 +52,13 @@ def feedback_page(row: dict[str, Any]) -> str:
     parts = [f"<h1>Lab {_e(row['lab'] or '?')}: {row['final']:g} of {row['of']} points</h1>"]
     parts.append(f'<p class="quiet">{_e(row["learner"])} · {_e(row["file"])}</p>')
     if row["reason"]:
-        parts.append(f"<p>This was not graded as a lab: {_e(row['reason'])}.</p>")
+        parts.append(f"<p>{_e(_not_graded(row))}</p>")
     if row["late"]:
         parts.append(f"<p>{_e(_lateness(row))}</p>")
     parts += [f"<p>Note: {_e(note)}.</p>" for note in row["notes"]]
     for one in row["exercises"]:
+        if row["reason"] and one["state"] == NOT_ATTEMPTED and not one["why"]:
+            continue  # it could not be seen, so it cannot be said to be missing
         lines = [one["message"]] if one["message"] else []
         if one["state"] == PASSED:
             lines.append(f"All {one['total']} cases are right, hidden ones included.")
@@ -73,6 +75,15 @@ def feedback_page(row: dict[str, Any]) -> str:
         parts.append(f'<section style="--edge:{edge}"><h2>{head}</h2>{paragraphs}</section>')
     parts.append('<p class="quiet">Points for an exercise come whole: for all of its cases, or not at all.</p>')
     return _page(f"Feedback for {row['learner']}", "".join(parts))
+
+
+def _not_graded(row: dict[str, Any]) -> str:
+    """Why not all was graded, and what to do about it."""
+    from .runner import BROKEN
+
+    if row["state"] == BROKEN:
+        return f"This was not graded: {row['reason']}. That is not your fault; tell your instructor."
+    return f"This was not graded: {row['reason']}. Hand in the notebook of the lab itself, the .ipynb file with your answers in it."
 
 
 def _lateness(row: dict[str, Any]) -> str:
