@@ -221,7 +221,8 @@ class Nbgrader:
 
     def __init__(self, top: Path, library: Path, them: Class) -> None:
         self.python = peers("nbgrader", [LIBRARIES["nbgrader"], *installed_here("ipykernel", "numpy")])
-        self.top, self.environment = top, os.environ | {"PYTHONPATH": str(library)}
+        programs = os.pathsep.join([str(Path(self.python).parent), os.environ["PATH"]])  # it calls alembic by name
+        self.top, self.environment = top, os.environ | {"PYTHONPATH": str(library), "PATH": programs}
         path = top / "source" / ASSIGNMENT / f"{them.name}.ipynb"
         path.parent.mkdir(parents=True)
         cells = them.cells(next(iter(them.answers.values())), checks=True)

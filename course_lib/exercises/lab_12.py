@@ -271,6 +271,7 @@ def _event(content: str | None = None, finish: str | None = None, space: str = "
 
 _FIRST = _event("", role="assistant")
 _LAST = _event(finish="stop")
+_TWO = 'data: {"choices": [{"delta": {"content": "Wipe"}}, {"delta": {"content": "Rinse"}}]}'
 _USAGE = 'data: {"choices": [], "usage": {"total_tokens": 16}}'
 
 
@@ -298,6 +299,7 @@ class PutThePiecesTogether:
         cases = [
             Case(["data: [DONE]", ""]),
             Case([_event("No end"), "", _LAST, ""]),
+            Case([_TWO, "", _event(" it"), "", "data: [DONE]"]),
             Case([_event(rng.choice(["Late ", "Late\n"])), "", "data:[DONE]", "", _event("more"), ""]),
         ]
         for _ in range(9):

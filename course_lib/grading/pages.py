@@ -83,7 +83,9 @@ def _not_graded(row: dict[str, Any]) -> str:
 
     if row["state"] == BROKEN:
         return f"This was not graded: {row['reason']}. That is not your fault; tell your instructor."
-    return f"This was not graded: {row['reason']}. Hand in the notebook of the lab itself, the .ipynb file with your answers in it."
+    return (
+        f"This was not graded: {row['reason']}. Hand in the notebook of the lab itself, the .ipynb file with your answers in it."
+    )
 
 
 def _lateness(row: dict[str, Any]) -> str:
