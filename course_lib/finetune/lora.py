@@ -69,9 +69,7 @@ def lora_size(shapes: Sequence[tuple[int, int]], rank: int, layers: int, trained
     return numbers, frozen, numbers * 2 / 1_000_000
 
 
-def with_lora(
-    lm: Model, layers: int, rank: int, alpha: float, targets: Sequence[str] = ALL_LINEAR, seed: int = 0
-) -> Model:
+def with_lora(lm: Model, layers: int, rank: int, alpha: float, targets: Sequence[str] = ALL_LINEAR, seed: int = 0) -> Model:
     """A language model or an embedder with an untrained LoRA on its top ``layers``.
 
     The one given stays as it is, and both share the frozen weights.

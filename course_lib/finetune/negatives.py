@@ -106,7 +106,8 @@ def draw(
             safe = [one for one in shelf if one.id not in held]
             if len(chosen) + len(safe) < each:
                 raise CourseError(
-                    f"The shelf holds too few wrong passages for {pair.question!r}.", "ask for fewer negatives, or take a larger shelf."
+                    f"The shelf holds too few wrong passages for {pair.question!r}.",
+                    "ask for fewer negatives, or take a larger shelf.",
                 )
             chosen += rng.sample(safe, each - len(chosen))
         drawn.append(Drawn(pair, tuple(chosen), right[pair.question]))

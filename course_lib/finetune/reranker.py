@@ -30,7 +30,14 @@ from .retriever import tuned_embedder
 from .schedule import parts
 
 RECIPE = Recipe(
-    layers=3, targets=ENCODER_LINEAR, epochs=1, batch_size=8, tokens_at_once=2048, learning_rate=5e-4, precision="float32"
+    layers=3,
+    targets=ENCODER_LINEAR,
+    epochs=1,
+    batch_size=8,
+    tokens_at_once=2048,
+    learning_rate=5e-4,
+    patience=2,
+    precision="float32",
 )
 EACH, DEV_EACH, DEV_STEP = 2, 4, 2
 """Negatives for each question in training and on dev; of the dev pairs every so many-th is taken."""
@@ -56,7 +63,10 @@ class RerankerData:
     @property
     def rows(self) -> list[list[Any]]:
         """All of it as plain values, to be hashed."""
-        pairs = [[one.question, titled(one.passage), [titled(n) for n in some]] for one, some in zip(self.pairs, self.mined, strict=True)]
+        pairs = [
+            [one.question, titled(one.passage), [titled(n) for n in some]]
+            for one, some in zip(self.pairs, self.mined, strict=True)
+        ]
         return [pairs, [_texts(one) for one in self.dev]]
 
 
@@ -66,15 +76,13 @@ def reranker_data(tuned: Embedder, stock: Embedder | None = None) -> RerankerDat
     The questions by rule are left out, to keep a run within its minutes.
     """
 
-    def lists(pairs: Sequence[Pair], shelf: Sequence[Passage], count: int) -> tuple[list[list[Passage]], dict[str, frozenset[str]]]:
-        right = right_ids(pairs, shelf)
-        return mine_negatives(pairs, hybrid(shelf, tuned), guide, right, count), right
-
     guide = DenseIndex(whole_shelf(), stock)
     pairs, shelf = [pair for pair in training_pairs() if pair.source != "table"], shelf_of("train")
-    mined, right = lists(pairs, shelf, 2 * EACH)
+    right = right_ids(pairs, shelf)
+    mined = mine_negatives(pairs, hybrid(shelf, tuned), guide, right, 2 * EACH)
     dev, dev_shelf = dev_pairs()[::DEV_STEP], shelf_of("dev")
-    dev_mined, dev_right = lists(dev, dev_shelf, DEV_EACH)
+    dev_right = right_ids(dev_pairs(), dev_shelf)  # of all, so that a passage of a pair that is left out is no negative
+    dev_mined = mine_negatives(dev, hybrid(dev_shelf, tuned), guide, dev_right, DEV_EACH)
     return RerankerData(pairs, mined, shelf, right, draw(dev, dev_mined, dev_right, dev_shelf, DEV_EACH, random.Random(0)))
 
 

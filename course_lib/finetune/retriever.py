@@ -4,8 +4,8 @@ The loss is that of multiple negatives ranking (Henderson et al. 2017, arXiv 170
 cosines of a question with all passages of the batch, times a scale, go into a softmax, and its own passage should win. The batch
 holds each question's passage and hard negatives (:mod:`.negatives`), and each of them is a negative for all other questions.
 
-The whole embedder takes 45 MB in half precision, most of it for words that this domain does not use. A LoRA of rank 16 on the upper
-half of the layers takes 0.7 MB. It changes passages as well as questions, so an index has to be made anew with it.
+The whole embedder takes 45 MB in half precision, too much to ship for one domain; a LoRA of rank 16 on the upper half of its layers
+takes 0.7 MB. It changes passages as well as questions, so an index has to be made anew with it.
 """
 
 from __future__ import annotations
@@ -32,7 +32,15 @@ from .recipe import Recipe, Run
 from .schedule import parts
 
 RECIPE = Recipe(
-    layers=3, targets=ENCODER_LINEAR, epochs=2, batch_size=16, tokens_at_once=2048, learning_rate=5e-4, precision="float32"
+    layers=3,
+    targets=ENCODER_LINEAR,
+    epochs=2,
+    batch_size=16,
+    tokens_at_once=2048,
+    learning_rate=5e-4,
+    dev_checks=3,
+    patience=3,
+    precision="float32",
 )
 SCALE = 20.0
 """What cosines are multiplied by in the loss: 1 divided by the temperature."""
@@ -57,7 +65,10 @@ class RetrieverData:
     @property
     def rows(self) -> list[list[Any]]:
         """All of it as plain values, to be hashed."""
-        pairs = [[one.question, titled(one.passage), [titled(n) for n in some]] for one, some in zip(self.pairs, self.mined, strict=True)]
+        pairs = [
+            [one.question, titled(one.passage), [titled(n) for n in some]]
+            for one, some in zip(self.pairs, self.mined, strict=True)
+        ]
         return [pairs, [[one.question, titled(one.passage)] for one in self.dev], [titled(one) for one in self.dev_shelf]]
 
 
@@ -90,7 +101,8 @@ def shelf_loss(questions: Any, shelf: Any, answers: Sequence[int], right: Sequen
 
     scores = scale * torch.nn.functional.normalize(questions, dim=1) @ torch.nn.functional.normalize(shelf, dim=1).T
     for row, (answer, too) in enumerate(zip(answers, right, strict=True)):
-        scores[row, [other for other in too if other != answer]] = -torch.inf
+        if others := [other for other in too if other != answer]:
+            scores[row, others] = -torch.inf
     return torch.nn.functional.cross_entropy(scores, torch.tensor(list(answers)))
 
 
