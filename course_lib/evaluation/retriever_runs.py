@@ -43,6 +43,7 @@ SYSTEMS = ("stock", "tuned", "tuned, reranked")
 CORPORA = ("quillfeather", "sqlite")
 KEPT = 10
 """So many ids of each ranking are stored: enough for recall@5 and nDCG@10."""
+TIMED = 24
 MEASURES = ("nDCG@10", "recall@5")
 
 
@@ -115,10 +116,16 @@ def _about(run: Run, inputs: Any, pairs: int) -> dict[str, Any]:
 
 
 def ask_all(search: Searcher, shelf: Shelf) -> dict[str, Any]:
-    """The first :data:`KEPT` ids for each question, and the milliseconds of a question by stage: the mean of all, asked together."""
+    """The first :data:`KEPT` ids for each question; and by stage the milliseconds that one takes, asked one after the other.
+
+    That is the mean of the first :data:`TIMED` questions.
+    """
+    asked = [question.question for question in shelf.questions]
+    found = search.search_many(asked, KEPT)
     with record() as cost:
-        found = search.search_many([question.question for question in shelf.questions], KEPT)
-    ms = {name: round(spent / len(shelf.questions), 2) for name, spent in cost.ms.items()}
+        for question in asked[:TIMED]:
+            search.search(question, KEPT)
+    ms = {name: round(spent / TIMED, 2) for name, spent in cost.ms.items()}
     return {"rankings": [[hit.passage.id for hit in hits] for hits in found], "ms": ms}
 
 
