@@ -38,8 +38,9 @@ def fit(
     recipe, checks = run.recipe, run.recipe.dev_checks * run.recipe.epochs
     optimizer = torch.optim.AdamW(list(weights.values()), lr=recipe.learning_rate, weight_decay=0.0)
     began, tokens = time.perf_counter(), 0
-    run.dev_loss_before = lowest = dev_loss_of()
-    best = _copied(weights)
+    before = dev_loss_of()
+    lowest, best = before, _copied(weights)
+    run.dev_loss_before = before
     for number, batch in enumerate(tqdm(batches, desc="training", unit="step", disable=not progress)):
         optimizer.zero_grad()
         loss, read = loss_of(batch)
@@ -59,7 +60,7 @@ def fit(
         run.steps.append(Step(number + 1, float(loss.detach()), rate, tokens, time.perf_counter() - began, dev_loss))
         if dev_loss is not None and dev_loss < lowest:
             lowest, best = dev_loss, _copied(weights)
-        if no_better([run.dev_loss_before, *run.dev_losses], recipe.patience):
+        if no_better([before, *run.dev_losses], recipe.patience):
             run.stopped = f"no better dev loss {recipe.patience} times in a row"
         if watch:
             watch(run)

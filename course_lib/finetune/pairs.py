@@ -34,7 +34,7 @@ def whole_shelf() -> tuple[Passage, ...]:
 
 
 def products_of(split: str) -> frozenset[str]:
-    """The products and policies of a split of the exam.
+    """The products and policies of a split of the exam, or of all.
 
     >>> "corvid-e6" in products_of("exam"), products_of("exam") & products_of("train")
     (True, frozenset())
@@ -104,7 +104,7 @@ def _facts(products: Collection[str]) -> list[tuple[Question, str]]:
 def _pairs(asked: Sequence[tuple[Question, str]], shelf: Sequence[Passage]) -> Iterator[Pair]:
     """A pair for each passage of the shelf that holds a fact that a question needs; none for a question that names another product."""
     by_id = {passage.id: passage for passage in shelf}
-    elsewhere = frozenset().union(*map(products_of, ("train", "dev", "exam"))) - {question.product for question, _ in asked}
+    elsewhere = products_of("all") - {question.product for question, _ in asked}
     for question, source in asked:
         if not names(question.question, elsewhere):
             ids = dict.fromkeys(name for fact in gold_passages(question, whole_shelf()) for name in fact if name in by_id)

@@ -88,7 +88,7 @@ def ranking_loss(questions: Any, passages: Any, negatives: Any, scale: float = S
     import torch
     from sentence_transformers.sentence_transformer.losses import MultipleNegativesRankingLoss
 
-    loss = MultipleNegativesRankingLoss(torch.nn.Identity(), scale=scale)  # type: ignore[arg-type]  # the model is not asked
+    loss = MultipleNegativesRankingLoss(torch.nn.Identity(), scale=scale)  # it computes from embeddings, so it needs no model
     return loss.compute_loss_from_embeddings([questions, passages, negatives], torch.empty(0))
 
 
