@@ -4,7 +4,7 @@ What a search finds besides the marked passage may be right as well, and trainin
 2010.08191). Two rules leave such candidates out: one that holds an accepted answer, word for word; and one that the stock embedder
 finds nearly as near to the question as the marked passage: above ``share`` of its similarity (the positive-aware mining of Moreira
 et al. 2024, arXiv 2407.15831, with their 95 %). The second rule is blunt: where the stock embedder misjudges the marked passage,
-it leaves out much that is wrong, and the question then keeps few hard negatives or none.
+it leaves out much that is wrong, and what is left stands deeper in the list and is easier.
 """
 
 from __future__ import annotations
