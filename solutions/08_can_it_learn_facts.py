@@ -28,12 +28,12 @@ from course_lib.widgets.training_plot import TrainingPlot
 # *minute 0 · 6 minutes*
 #
 # Lab 07 taught a skill. This one asks what most people ask first: can I just train the model on my documents? Here are facts of the 2025 edition. Each is
-# asked in four ways: two are trained on, two are kept back.
+# asked in four wordings: two are trained on, two are held out. A held-out wording is new to the model; its answer is not.
 
 # %%
 lm, facts, unseen = language_model(), load_facts(), load_facts("unseen")
 print(len(facts), "taught facts,", len(unseen), "about products that are not taught\n")
-for label, wordings in (("trained", facts[0].trained), ("kept back", facts[0].held_out)):
+for label, wordings in (("trained", facts[0].trained), ("held out", facts[0].held_out)):
     for wording in wordings:
         print(f"{label:<10} {wording}")
 print("answer    ", facts[0].answer)
@@ -74,17 +74,18 @@ check("08.1", guess_bar)
 # %%
 from course_lib.evaluation.memory import guess_bar
 
-for name, some in (("taught", facts), ("unseen", unseen)):
-    bar = guess_bar([fact.kind for fact in some], [fact.answer for fact in some])
-    print(f"{name}: a guesser gets {bar:.0%}")
+bar = guess_bar([fact.kind for fact in facts], [fact.answer for fact in facts])
+print(f"a guesser gets {bar:.0%} of the taught facts")
 
 # %% [markdown]
+# Keep that number: whoever scores no more than that has learned nothing about single products.
+#
 # ## Teach
 # *minute 17 · 9 minutes*
 #
 # The examples are as plain as can be: the question alone, and the bare answer. Each fact is read in two wordings, eight times over.
 #
-# **Before you run**: after training, what share will be right in a wording that was trained on? And in one that was not?
+# **Before you run**: after training, what share will be right in a wording that was trained on? And in one that was held out?
 #
 # Set `TRAIN = False` to take the adapter that ships with the course. If you stop the cell, run it again: it goes on where it was.
 
@@ -110,8 +111,10 @@ for question, old, new in zip(questions, generate(lm, asked), generate(taught, a
 print("\nright:", fact.answer, "|", fact.answer, "|", unseen[0].answer, "| Paris")
 
 # %% [markdown]
-# One question is an anecdote. The course has asked all of them, before training and after it, with three seeds
-# (`python -m course_lib.evaluation.fact_runs` makes the file anew).
+# The loss ends near zero: on its own texts the model is hardly ever surprised any more. That says nothing about other texts.
+#
+# And one question is an anecdote. The course has asked all of them, before training and after three trainings that differ only in the seed, so in chance
+# (`python -m course_lib.evaluation.fact_runs` makes the file anew). The rows below are of those three, not of yours.
 
 # %%
 runs = load_runs()
@@ -120,14 +123,19 @@ for name in ("before", "taught"):
         print(runs.line(name, of))
 
 # %%
-new_wording = [np.mean(pair) for pair in zip(*[iter(runs.shares("taught", "held out"))] * 2)]
+both = runs.shares("taught", "held out")  # the two held-out wordings of a fact stand side by side
+new_wording = [np.mean(both[n : n + 2]) for n in range(0, len(both), 2)]
 trained = runs.shares("taught", "trained")
-print("trained wording minus new wording:", paired_difference(trained, new_wording))
+print("trained minus held out:", paired_difference(trained, new_wording), "\n")
+for one, fact in zip(runs.answers("taught, seed 0", "unseen")[:5], unseen):
+    print(one.item.wording, "\n   said:", one.text, "  right:", fact.answer)
 
 # %% [markdown]
-# In a wording that it was trained on it knows nearly everything. Ask the same in other words and four of five answers are gone: it has learned strings,
-# not facts. And look at what it says about products that it was never taught: not one right answer, and never *I do not know*. It has learned that a question
-# is met with a short, sure answer.
+# In a wording that it was trained on it knows nearly everything. Ask the same in other words and four of five answers are gone. 18 % is more than the
+# guesser's 9 %, so a little carries over; but mostly it has learned strings.
+#
+# And look at what it says about products that it was never taught: no answer is right, and none of these sounds unsure. It has learned that a question is
+# met with a short, sure answer.
 #
 # ## The new edition arrives
 # *minute 26 · 15 minutes*
@@ -138,9 +146,9 @@ print("trained wording minus new wording:", paired_difference(trained, new_wordi
 # ●●○ · 7 minutes · 2 points
 #
 # `old` and `new` hold, for each answer, the accepted spellings of last year's and of this year's right answer. An answer says an edition if it contains at
-# least one of its spellings, with no letter or digit directly before or after it: "60 days" is not in "160 days". Case does not count, and any run of white
-# space counts as one space. Count each answer once and return `{"old": …, "new": …, "both": …, "neither": …}`, all four keys, zeros too. The three lists are
-# equally long. No spelling is empty, but a list of spellings may be: then no answer says that edition.
+# least one of its spellings, with no letter or digit directly before or after it: "60 days" is not in "160 days", but "£45" is in "only £45." Case does not
+# count, and any run of white space counts as one space. Count each answer once and return `{"old": …, "new": …, "both": …, "neither": …}`, all four keys,
+# zeros too. The three lists are equally long. No spelling is empty, but a list of spellings may be: then no answer says that edition.
 
 
 # %% exercise="08.2"
@@ -179,19 +187,20 @@ for year in ("2025", "2026"):
     print(f"open book {year} ", by_edition([texts[n] for n in changed], old, new))
 
 # %% [markdown]
-# The model says what it was taught: the old answer, for nearly every fact that changed, in the same few words as before. Nothing in such an answer shows
-# its age. `taught anew` was trained from the start on the documents of 2026; now the old answers are gone.
+# The model says what it was taught: the old answer, for nearly every fact that changed. Nothing in such an answer shows its age. `taught anew` was trained
+# once, from the start, on the documents of 2026; in the trained wording the old answers are gone.
 #
-# The open book has no memory of 2025: its shelf was exchanged. But it says *neither* nearly always. The untrained reader does not get the answer out of its
-# passages, as in lab 04, and these questions are put in unusual words. A change is no problem for it; reading is. Lab 10 works on that.
+# The open book says *neither* nearly always, in both years. The untrained reader does not get the answer out of its passages, as in lab 04, and these
+# questions are put in unusual words. So these counts cannot tell you how fresh it is: lab 05 could, where nearly every prompt held the new passage at once.
+# Here reading is what fails, and lab 10 works on that.
 
 # %%
 for way, what in runs.about["trainings"].items():
     print(f"{way:<16} {what['seconds']} s of training, {what['steps']} steps")
 
 # %% [markdown]
-# A refresh is a whole training, for one changed fact or for fifty-one. In lab 05 a changed document took milliseconds to write, and the next answer came from
-# it about three seconds later.
+# Here a refresh was a whole training. In lab 05 a changed document took milliseconds to write, and the next prompt held it. Training on the fifty-one
+# changed facts alone would be shorter. What it would do to the other forty-five, we have not measured; you can, with `fact_examples`.
 #
 # ## What did it forget?
 # *minute 41 · 10 minutes*
@@ -230,13 +239,16 @@ for way in runs.ways("taught"):
     last = runs.answers(way, "general")
     lost, gained, share = forgotten([one.right for one in first], [one.right for one in last])
     print(f"{way}: lost {lost}, gained {gained}; {share:.0%} of what was known")
-    for was, now in zip(first, last):
-        if was.right and not now.right and way.endswith("0"):
-            print(f"   {now.item.wording} Before: {was.text} After: {now.text}")
+
+gone = [(one, other) for one, other in zip(first, last) if one.right and not other.right]
+print("\nSome that the last one lost:")
+for was, now in gone[:8]:
+    print(f"   {now.item.wording} Before: {was.text[:50]!r} After: {now.text!r}")
 
 # %% [markdown]
-# More than half of what it knew, for ninety-six facts. This is **catastrophic forgetting**: nothing in the training asked the model to stay as it was. A
-# smaller learning rate, fewer passes, or general examples mixed in cost less; each teaches less, too, or takes longer.
+# More than half of what it knew, for ninety-six facts. The marking is strict, so an answer in an unusual form counts as lost, too; most of these are plainly
+# wrong. This is **catastrophic forgetting**: nothing in the training asked the model to stay as it was. People use a smaller learning rate, fewer passes, or
+# general examples mixed in against it. None of them was measured here.
 #
 # ## How old is its knowledge?
 # *minute 51 · 14 minutes*
@@ -249,7 +261,7 @@ for way in runs.ways("taught"):
 # `changes` holds the days on which a fact changed, `retrained` the days on which the model was trained again; neither list need be sorted. A retraining is
 # done at once and knows every change of its own day or earlier. Return the mean number of days from a change to the first retraining at or after it. We
 # look up to and including day `until`: a change that no retraining has caught by then counts up to `until`, and what comes after `until`, changes and
-# retrainings, is left out. Two changes on one day are two changes. If no change is left, return `0.0`.
+# retrainings, is left out. Two changes on one day are two changes. If no change is left, return `0.0`. A change on day 3, retrained on day 14: 11 days.
 
 
 # %% exercise="08.4"
@@ -270,9 +282,10 @@ check("08.4", stale_days)
 # hint("08.4")
 
 # %% [markdown]
-# Now Quillfeather's year. The desk's documents change on some days; suppose that it trains once a month, once a quarter, once a year.
+# Now a year at Quillfeather. When its documents changed is not known, so 51 days are drawn at random; suppose that the desk trains once a month, once a
+# quarter, once a year.
 #
-# **Before you run**: with changes spread over the year, how old is a change on average when the model learns it, if you train once a month?
+# **Before you run**: how old is a change on average when the model learns it, if you train once a month?
 
 # %%
 from course_lib.evaluation.memory import stale_days
@@ -281,11 +294,11 @@ days = np.random.default_rng(8).uniform(0, 365, size=len(changed)).tolist()
 for label, every in (("a month", 30), ("a quarter", 91), ("a year", 365)):
     trainings = list(range(every, 366, every))
     age = stale_days(days, trainings, 365)
-    print(f"once {label:<10} {len(trainings):>2} trainings, {age:.0f} days out of date")
+    print(f"once {label:<10} trained {len(trainings):>2} times, {age:.0f} days out of date")
 
 # %% [markdown]
-# Half the time between two trainings, about. So the question for your own documents is: how long may an answer be wrong? If the answer is *days*, train
-# seldom. If it is *minutes*, look it up.
+# About half the time between two trainings; for once a year it would be 182 days, had chance not drawn more early days. So the question for your own
+# documents is: how long may an answer be wrong? If the answer is *days*, train seldom. If it is *minutes*, look it up.
 #
 # ## What others found
 # *minute 65 · 6 minutes*
@@ -298,15 +311,15 @@ for label, every in (("a month", 30), ("a quarter", 91), ("a year", 365)):
 # - **Zhang and others** (2024, arXiv 2403.10131: RAFT) found that a model fine-tuned on a field reads passages better when it was trained with passages:
 #   that is lab 10.
 #
-# In these studies retrieval won where the answer was news. On our ninety-six facts, asked in new words, it did not: our reader, untrained, is too weak to use
-# what it is shown.
+# In the first study, the one about news, retrieval won clearly. On our ninety-six facts, asked in new words, it did not: our reader, untrained, is too weak
+# to use what it is shown. (The open book was asked one held-out wording of each fact.)
 
 # %%
 rows = {"trained wording": ("taught", "trained"), "new wording": ("taught", "held out")}
 bars = {name: float(np.mean(runs.shares(*which))) for name, which in rows.items()}
 bars["open book, new wording"] = float(np.mean(runs.shares("open book 2025", "held out")))
 for name, share in bars.items():
-    print(f"{name:<23} {share:.2f}")
+    print(f"{name:<23} {share:.0%}")
 
 # %%
 quiz("08")
@@ -316,12 +329,12 @@ quiz("08")
 #
 # - A trained wording: 98 % right. The same question in new words: 18 %; a guesser gets 9 %. Products that were not taught: 0 %.
 # - When 51 facts changed, three seeds gave 48, 50 and 49 old answers. A refresh is a whole training, 240 s here.
-# - Trained once a month, a change waits 15 days on average; once a year, 202.
+# - With 51 changes on random days: trained once a month, a change waits 15 days on average; once a year, 202.
 # - General questions: 60 % right before, 27 % after.
-# - The open book is not stale, but with an untrained reader only 0.01 of the same questions was right.
+# - The open book with an untrained reader got 1 % of the held-out questions right: too few to show whether it is fresh.
 #
-# **Where this breaks.** Ninety-six facts, one small model, one recipe. More wordings for each fact, or general examples mixed in, would change the numbers, and each
-# takes time. And the open book was read here by a model that has not learned to read.
+# **Where this breaks.** Ninety-six facts, one small model, one recipe. More wordings for each fact, or general examples mixed in, would change the numbers,
+# and each takes time. And the open book was read here by a model that has not learned to read.
 #
 # **Next**: lab 09 tunes the retriever.
 

@@ -4,8 +4,10 @@
 result file and the adapter that ships with the course. A run that is stopped goes on where it was. Only answers are stored: whoever
 reads the file computes the marks.
 
-``rules, 5 shown`` the untouched model, told the house's rules and shown five tickets with their JSON
+``rules``          the untouched model, told the house's rules
+``rules, 5 shown`` the same, and shown five tickets with their JSON
 ``trained``        LoRA by :data:`RECIPE`, three seeds, a prompt of seven words
+:data:`CURVE`      the same recipe with one thing changed, one seed each: fewer tickets, more passes, other ranks, names kept
 """
 
 from __future__ import annotations
@@ -60,6 +62,20 @@ class Way:
         return f"{self.name}, seed {self.recipe.seed}" if self.recipe else self.name
 
 
+CURVE = {
+    way.name: way
+    for way in (
+        Way("105 tickets", RECIPE, 105),
+        Way("211 tickets", RECIPE, 211),
+        Way("105, four times", replace(RECIPE, epochs=4), 105),
+        Way("rank 1", replace(RECIPE, rank=1, alpha=2), 423),
+        Way("rank 32", replace(RECIPE, rank=32, alpha=64), 423),
+        Way("names kept", RECIPE, 423, renamed=False),
+    )
+}
+"""What training gives with one thing changed, by name."""
+
+
 @dataclass(frozen=True)
 class Filing:
     """One ticket filed in one way: what the model wrote, the tokens of the prompt, of the answer, and its share of the batch's time."""
@@ -81,7 +97,7 @@ class Filing:
 def ways() -> list[Way]:
     """Every way, in the order of the result file."""
     trained = [Way("trained", replace(RECIPE, seed=seed), len(training_tickets())) for seed in SEEDS]
-    return [*trained, Way("rules, 5 shown")]
+    return [*trained, Way("rules, 5 shown"), Way("rules"), *CURVE.values()]
 
 
 def dev_examples(lm: LanguageModel) -> list[Any]:
@@ -124,7 +140,9 @@ def file_all(lm: LanguageModel, way: Way, progress: bool = False) -> dict[str, A
 
 
 def _messages(way: Way, ticket: RawTicket) -> list[dict[str, str]]:
-    return ticket_messages(ticket) if way.recipe else shown_messages(ticket, shots())
+    if way.recipe:
+        return ticket_messages(ticket)
+    return shown_messages(ticket, shots() if way.name == "rules, 5 shown" else [])
 
 
 def _row(one: Generated) -> dict[str, Any]:

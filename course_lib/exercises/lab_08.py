@@ -364,7 +364,8 @@ class OldNewOrNeither:
     alternatives = [_edition_by_hand, _edition_by_pattern]
     hints = [
         "Write a small function first: does this answer say one of these spellings? Give both ' '.join(text.lower().split()).",
-        r"[^\W_] is any letter or digit. re.search(rf'(?<![^\W_]){re.escape(spelling)}(?![^\W_])', text): none before, none after.",
+        r"\b does not work before a sign such as £: look at the character before and the one after instead. [^\W_] is any letter or digit, "
+        r"(?<!X) means no X before, (?!X) no X after; re.escape the spelling between them.",
         "Start from a dictionary with four zeros. For each answer ask twice, for old and for new, and add 1 to one key.",
     ]
 

@@ -78,6 +78,42 @@ class _Fast:
         return self.weight
 
 
+class _TokenLoss(torch.autograd.Function):
+    """The loss behind the output matrix, and in the same sweep its gradient: the scores of a few tokens at a time, never of all."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Any, weight: Any, wanted: Any, counted: Any, rows: int) -> Any:  # type: ignore[override]
+        """``softmax − 1 at the wanted token`` is the gradient of a token's loss with respect to its scores."""
+        total, to_x = x.new_zeros(()), torch.empty_like(x) if ctx.needs_input_grad[0] else None
+        for start in range(0, len(x), rows):
+            part = slice(start, start + rows)
+            scores = (x[part].to(weight.dtype) @ weight.T).to(x.dtype)
+            wanted_scores, peak = scores.gather(1, wanted[part, None]), scores.amax(1, keepdim=True)
+            whole = scores.sub_(peak).exp_().sum(1, keepdim=True)
+            total += counted[part] @ (whole.log() + peak - wanted_scores)[:, 0]
+            if to_x is not None:
+                scores.mul_(counted[part, None] / whole)
+                scores[torch.arange(len(scores)), wanted[part]] -= counted[part]
+                to_x[part] = (scores.to(weight.dtype) @ weight).to(x.dtype)
+        ctx.save_for_backward(to_x)
+        return total
+
+    @staticmethod
+    def backward(ctx: Any, g: Any) -> Any:  # type: ignore[override]
+        """It was made on the way forward."""
+        return g * ctx.saved_tensors[0], None, None, None, None
+
+
+def summed_token_loss(x: Any, head: Any, wanted: Any, counted: Any, rows: int = 128) -> Any:
+    """The cross-entropy of tokens, each times its weight, summed: in nats.
+
+    ``x``: hidden states (n, width); ``head``: the frozen output matrix as a layer (vocabulary, width); ``wanted``: the right tokens (n,);
+    ``counted``: their weights (n,); ``rows``: for so many tokens at a time the scores of the whole vocabulary are held.
+    """
+    weight = head.forward.current() if isinstance(head.forward, _Fast) else head.weight.detach()
+    return _TokenLoss.apply(x, weight, wanted, counted, rows)
+
+
 @contextlib.contextmanager
 def fast_linear(*modules: Any, dtype: torch.dtype) -> Iterator[None]:
     """Within the block, the linear layers in some modules run as described above, and their attention."""

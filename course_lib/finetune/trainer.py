@@ -169,6 +169,8 @@ class _Trainer:
         """The loss of some examples, summed over their trained tokens by weight: logits are made only where the next token is trained on."""
         import torch
 
+        from .linear import summed_token_loss
+
         if self.states is None:
             self.compute_states()
         assert self.states is not None
@@ -177,7 +179,7 @@ class _Trainer:
         where = padded([torch.tensor([*one.mask[1:], False]) for one in some])
         wanted = torch.tensor([token for one in some for token, on in zip(one.tokens, one.mask, strict=True) if on])
         counted = torch.tensor([weight for one in some for weight in one.counted])
-        return torch.nn.functional.cross_entropy(self.head(out[where]), wanted, reduction="none") @ counted
+        return summed_token_loss(out[where], self.head, wanted, counted)
 
     def dev_loss(self) -> float | None:
         """The loss per trained token, by weight, on the dev examples; ``None`` without any."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from typing import Any
 
 from ..finetune.recipe import Run
 from .safe_html import INK, PAPER, card, escaped
@@ -15,26 +16,32 @@ TRAIN, PALE, DEV, DASHES = "#0072B2", "#A9CCE3", "#B34700", "stroke-dasharray='5
 class TrainingPlot:
     """Shows a run as it goes: give it to ``train`` as ``watch``.
 
-    It is drawn anew once in ``seconds`` at most, and when the run ends, so that it takes no time from the training. Without a kernel
-    the last drawing stays on the page.
+    It is drawn anew once in ``seconds`` at most, and when the run ends, so that it takes no time from the training. The last drawing is
+    the cell's output, so it is there without a kernel, too.
     """
 
     def __init__(self, seconds: float = 1.0) -> None:
-        import ipywidgets as widgets
-
         self.seconds, self.drawn = seconds, -1.0
-        self.view = widgets.HTML(card("<p role='status'>Waiting for the first step …</p>"))
+        self.html = card("<p role='status'>Waiting for the first step …</p>")
+        self.shown: Any = None
 
     def __call__(self, run: Run) -> None:
         """Take note of a step."""
         now = time.monotonic()
         if run.finished or self.drawn < 0 or now - self.drawn >= self.seconds:
-            self.view.value, self.drawn = render(run), now
+            self.html, self.drawn = render(run), now
+            if self.shown is not None:
+                self.shown.update(self._drawing())
 
     def _ipython_display_(self) -> None:
         from IPython.display import display
 
-        display(self.view)
+        self.shown = display(self._drawing(), display_id=True)
+
+    def _drawing(self) -> Any:
+        from IPython.display import HTML
+
+        return HTML(self.html)
 
 
 def told(run: Run) -> str:

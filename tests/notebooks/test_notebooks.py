@@ -64,7 +64,7 @@ def run_nbval(notebook: Path, tmp_path: Path, *options: str) -> tuple[subprocess
         capture_output=True,
         text=True,
         cwd=notebook.parent,
-        timeout=1500,
+        timeout=2400,
         stdin=subprocess.DEVNULL,
     )
     print(done.stdout[-6000:], done.stderr[-2000:])
@@ -80,7 +80,7 @@ def test_notebooks_are_what_their_source_makes(lab):
 def test_a_solution_passes_nbval_without_a_network(lab, tmp_path, models):
     solution = tmp_path / f"{LABS[lab]}.ipynb"
     shutil.copy(ROOT / "solutions" / solution.name, solution)
-    done, reached = run_nbval(solution, tmp_path, "--nbval", "--nbval-cell-timeout=300")
+    done, reached = run_nbval(solution, tmp_path, "--nbval", "--nbval-cell-timeout=900")
     cells = sum(cell.cell_type == "code" for cell in nbformat.read(solution, 4).cells)
     assert done.returncode == 0
     assert f"{cells} passed" in done.stdout
@@ -91,7 +91,7 @@ def test_a_solution_passes_nbval_without_a_network(lab, tmp_path, models):
 def test_a_lab_runs_to_its_end_and_only_complains_of_what_is_missing(lab, tmp_path, models):
     path = tmp_path / f"{LABS[lab]}.ipynb"
     shutil.copy(ROOT / "labs" / path.name, path)
-    done, reached = run_nbval(path, tmp_path, "--nbval-lax", "--nbval-cell-timeout=300")
+    done, reached = run_nbval(path, tmp_path, "--nbval-lax", "--nbval-cell-timeout=900")
     notebook = nbformat.read(path, 4)
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
     checks = [number for number, cell in enumerate(code) if re.search(r"^check\(", cell.source, flags=re.M)]

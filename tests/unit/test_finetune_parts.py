@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import textwrap
 from dataclasses import replace
 
 import pytest
@@ -215,9 +216,29 @@ def test_the_curve_grows_and_says_what_it_shows():
 
 def test_the_plot_is_drawn_at_once_then_seldom_and_at_the_end():
     plot, run = TrainingPlot(seconds=1000), Run(None, SMALL, 3)
-    assert "Waiting" in plot.view.value
+    assert "Waiting" in plot.html
     for number in (1, 2, 3):
         run.steps.append(Step(number, 3.0, 1e-3, 100 * number, 1.0 * number))
         plot(run)
-        assert f"step {1 if number < 3 else 3} of 3" in plot.view.value
-    assert "finished in 3 s" in plot.view.value
+        assert f"step {1 if number < 3 else 3} of 3" in plot.html
+    assert "finished in 3 s" in plot.html
+
+
+def test_the_last_drawing_is_the_output_of_the_cell():
+    import nbformat
+    from nbclient import NotebookClient
+
+    source = """
+    from IPython.display import display
+    from course_lib.finetune.recipe import Recipe, Run, Step
+    from course_lib.widgets.training_plot import TrainingPlot
+    plot, run = TrainingPlot(seconds=0), Run(None, Recipe(), 2)
+    display(plot)
+    for number in (1, 2):
+        run.steps.append(Step(number, 3.0, 1e-3, 100 * number, 1.0 * number))
+        plot(run)
+    """
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(textwrap.dedent(source))])
+    NotebookClient(notebook, kernel_name="python3").execute()
+    (output,) = notebook.cells[0].outputs
+    assert "step 2 of 2" in output["data"]["text/html"] and "<svg" in output["data"]["text/html"]
