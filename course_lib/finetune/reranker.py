@@ -75,7 +75,6 @@ def reranker_data(tuned: Embedder, stock: Embedder | None = None) -> RerankerDat
 
     The questions by rule are left out, to keep a run within its minutes.
     """
-
     guide = DenseIndex(whole_shelf(), stock)
     pairs, shelf = [pair for pair in training_pairs() if pair.source != "table"], shelf_of("train")
     right = right_ids(pairs, shelf)
@@ -105,25 +104,25 @@ def train_reranker(
     watch: Callable[[Run], None] | None = None,
     progress: bool = True,
 ) -> tuple[Run, Reranker]:
-    """Train a reranker over an embedder, which stays as it is; the run, and the reranker as it is at the end."""
+    """Train a reranker of the hits of an embedder, which stays as it is; the run, and the reranker as it is at the end."""
     import time
 
     import torch
 
     began = time.perf_counter()
     model = with_lora(tuned, recipe.layers, recipe.rank, recipe.alpha, recipe.targets, recipe.seed)
-    reranker = Reranker(model, recipe.layers)
+    reranker = Reranker(tuned, model, recipe.layers)
     for tensor in (reranker.mark, reranker.weigh):
         tensor.requires_grad_()
     rng = random.Random(recipe.seed)
     batches = [batch for _ in range(recipe.epochs) for batch in data.epoch(recipe.batch_size, rng)]
     texts = list(dict.fromkeys(text for batch in [*batches, data.dev] for one in batch for text in _texts(one)))
-    states = dict(zip(texts, reranker.halves.lower(texts, progress=progress), strict=True))
+    known = dict(zip(texts, reranker.read(texts, progress=progress), strict=True))
     run = Run(model, recipe, len(batches), cache_seconds=time.perf_counter() - began)
 
     def scores(drawn: Sequence[Drawn]) -> tuple[Any, int]:
-        read = [(states[asked], states[told]) for one in drawn for asked, *rest in [_texts(one)] for told in rest]
-        lengths = [len(asked) + len(told) for asked, told in read]
+        read = [(known[asked], known[told]) for one in drawn for asked, *rest in [_texts(one)] for told in rest]
+        lengths = [len(asked) + len(told) for (asked, _), (told, _) in read]
         made: dict[int, Any] = {}
         for rows in parts(sorted(range(len(read)), key=lambda row: lengths[row]), lengths, recipe.tokens_at_once):
             made.update(zip(rows, reranker.scores(*zip(*(read[row] for row in rows), strict=True)), strict=True))
@@ -160,4 +159,4 @@ def load_reranker(name: str | Path = SHIPS_AS, tuned: Embedder | None = None) ->
     tuned = tuned or tuned_embedder(RETRIEVER)
     about = adapter_about(name)
     model = replace(merged(load_adapter(tuned, name)), name=f"{tuned.name}+{about['weights_sha256'][:12]}")
-    return Reranker(model, int(about["recipe"]["layers"]), **load_head(name))
+    return Reranker(tuned, model, int(about["recipe"]["layers"]), **load_head(name))

@@ -13,6 +13,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -72,8 +73,9 @@ class RetrieverData:
         return [pairs, [[one.question, titled(one.passage)] for one in self.dev], [titled(one) for one in self.dev_shelf]]
 
 
+@cache
 def retriever_data(stock: Embedder | None = None) -> RetrieverData:
-    """The course's own: the pairs of the train split, hard negatives by BM25 under the guidance of the stock embedder."""
+    """The course's own: the pairs of the train split, hard negatives by BM25 under the guidance of the stock embedder; made once."""
     pairs, shelf = training_pairs(), shelf_of("train")
     right = right_ids(pairs, shelf)
     mined = mine_negatives(pairs, BM25Index(shelf), DenseIndex(whole_shelf(), stock), right)

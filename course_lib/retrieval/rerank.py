@@ -4,9 +4,9 @@ An embedder reads a passage before it knows the question. A cross-encoder (Nogue
 so that every word of the one can look at every word of the other; that is dearer, so it reads the first hits of a search only.
 
 This one is made from the embedder. Its lower layers read question and passage apart, and what they make of a passage is kept
-(MacAvaney et al. 2020, arXiv 2004.14255); the upper ones read both together. The score compares the two parts of what comes out: the
-mean of the question's tokens and that of the passage's, as unit vectors, multiplied number by number and summed with weights. With
-the weights that it begins with, all equal, that is their cosine, so that even untrained it ranks about as the embedder does.
+(MacAvaney et al. 2020, arXiv 2004.14255); the upper ones read both together. What comes out is compared: the mean of the question's
+tokens and that of the passage's, as unit vectors, multiplied number by number and summed with weights. That is one half of the score;
+the other is the embedder's own cosine, so that a small training set only has to teach by how much, and where, to correct it.
 """
 
 from __future__ import annotations
@@ -23,44 +23,57 @@ from .fusion import Searcher
 from .records import Filter, Hit, titled
 
 WEIGHT = 20.0
-"""The weight of each number at first: scores then lie between -20 and 20."""
+"""What the embedder's cosine is multiplied by, and the weight of each number of the other half at first."""
 DEPTH = 20
 KEPT = 2000
+
+Read = tuple[Any, Any]
+"""What is known of a text alone: its states (tokens, width), and its embedding by the embedder whose hits are ranked (width,)."""
 
 
 class Reranker:
     """A cross-encoder over an embedder's ``upper`` top layers.
 
-    ``mark`` (width,) is added to the question's tokens where the two meet, so that the upper layers can tell them from the passage's;
-    ``weigh`` (width,) are the weights of the score. Both are trained; without them they are zeros and :data:`WEIGHT`.
+    ``model`` is the embedder ``first``, or that one with a LoRA on these layers; ``first`` gives the cosines. ``mark`` (width,) is added
+    to the question's tokens where the two meet, so that the upper layers can tell them from the passage's; ``weigh`` (width,) are the
+    weights of what comes out. Both are trained; without them they are zeros and :data:`WEIGHT`.
 
     What the lower layers make of the last :data:`KEPT` passages is kept in memory, about 0.2 MB each.
     """
 
-    def __init__(self, model: Embedder, upper: int, mark: Any = None, weigh: Any = None) -> None:
+    def __init__(self, first: Embedder, model: Embedder, upper: int, mark: Any = None, weigh: Any = None) -> None:
         import torch
 
-        self.halves = Halves(model, upper)
+        self.first, self.halves = first, Halves(model, upper)
         self.mark = torch.zeros(model.dimension) if mark is None else mark
         self.weigh = torch.full((model.dimension,), WEIGHT) if weigh is None else weigh
-        self._states: dict[str, Any] = {}
+        self._kept: dict[str, Read] = {}
 
-    def scores(self, questions: Sequence[Any], passages: Sequence[Any]) -> Any:
-        """The score of each question with the passage in its place, both given as states (tokens, width): shape (n,), with gradients."""
+    def read(self, texts: Sequence[str], progress: bool = False) -> list[Read]:
+        """Read texts alone, without gradients."""
         import torch
 
-        joined = [torch.cat([asked + self.mark, told]) for asked, told in zip(questions, passages, strict=True)]
+        vectors = torch.from_numpy(self.first.encode(list(texts), progress=progress))
+        return list(zip(self.halves.lower(texts, progress=progress), vectors, strict=True))
+
+    def scores(self, questions: Sequence[Read], passages: Sequence[Read]) -> Any:
+        """The score of each question with the passage in its place: shape (n,), with gradients."""
+        import torch
+
+        joined = [torch.cat([asked + self.mark, told]) for (asked, _), (told, _) in zip(questions, passages, strict=True)]
         out, mask = self.halves.upper(joined)
-        first = torch.arange(out.shape[1]) < torch.tensor([len(asked) for asked in questions])[:, None]
-        return (unit_mean(out, mask & first) * unit_mean(out, mask & ~first)) @ self.weigh
+        ours = torch.arange(out.shape[1]) < torch.tensor([len(asked) for asked, _ in questions])[:, None]
+        together = (unit_mean(out, mask & ours) * unit_mean(out, mask & ~ours)) @ self.weigh
+        apart = torch.stack([asked @ told for (_, asked), (_, told) in zip(questions, passages, strict=True)])
+        return WEIGHT * apart + together
 
     def score(self, question: str, texts: Sequence[str], batch_size: int = 16) -> list[float]:
         """The score of a question with each text."""
         import torch
 
-        told = self._lower(texts)
-        (asked,) = self.halves.lower([question])
-        order = sorted(range(len(texts)), key=lambda row: len(told[row]))
+        told = self._read(texts)
+        (asked,) = self.read([question])
+        order = sorted(range(len(texts)), key=lambda row: len(told[row][0]))
         made: dict[int, float] = {}
         with torch.inference_mode():
             for start in range(0, len(order), batch_size):
@@ -74,12 +87,12 @@ class Reranker:
         scores = self.score(question, [titled(hit.passage) for hit in hits])
         return sorted((Hit(hit.passage, score) for hit, score in zip(hits, scores, strict=True)), key=lambda hit: -hit.score)
 
-    def _lower(self, texts: Sequence[str]) -> list[Any]:
-        new = [text for text in dict.fromkeys(texts) if text not in self._states]
-        if len(self._states) + len(new) > KEPT:
-            self._states, new = {}, list(dict.fromkeys(texts))
-        self._states.update(zip(new, self.halves.lower(new), strict=True))
-        return [self._states[text] for text in texts]
+    def _read(self, texts: Sequence[str]) -> list[Read]:
+        new = [text for text in dict.fromkeys(texts) if text not in self._kept]
+        if len(self._kept) + len(new) > KEPT:
+            self._kept, new = {}, list(dict.fromkeys(texts))
+        self._kept.update(zip(new, self.read(new), strict=True))
+        return [self._kept[text] for text in texts]
 
 
 class RerankedIndex:

@@ -431,7 +431,7 @@ def test_a_reranker_is_trained_saved_and_loaded(small, data, tmp_path):
     ranked = loaded.rerank(question, hits)
     assert [hit.passage.id for hit in ranked] == [hit.passage.id for hit in cross.rerank(question, hits)]
     assert [hit.score for hit in ranked] == pytest.approx([hit.score for hit in cross.rerank(question, hits)], abs=1e-3)
-    assert ranked != Reranker(small, 2).rerank(question, hits)
+    assert ranked != Reranker(small, small, 2).rerank(question, hits)
 
     index = RerankedIndex(Found(data.dev_shelf), loaded, depth=5)
     (found,) = index.search_many([question], k=9)
@@ -448,12 +448,15 @@ def test_a_reranker_is_trained_saved_and_loaded(small, data, tmp_path):
 def test_a_reranker_reads_both_at_once_and_one_passage_as_it_reads_many(small):
     from course_lib.retrieval import Reranker
 
-    cross = Reranker(small, 2)
+    cross = Reranker(small, small, 2)
     together = cross.score("Which lamp?", TEXTS)
     assert [cross.score("Which lamp?", [text])[0] for text in TEXTS] == pytest.approx(together, abs=1e-3)
     assert cross.score("Which lamp?", []) == [] and cross.rerank("Which lamp?", []) == []
-    asked, told = (vector for vector in small.encode(["Which lamp?", TEXTS[0]]))
-    assert together[0] != pytest.approx(20 * float(asked @ told), abs=1e-3), "the upper layers saw both"
+    asked, *told = small.encode(["Which lamp?", *TEXTS])
+    apart = [20 * float(asked @ one) for one in told]
+    halves = [whole - half for whole, half in zip(together, apart)]
+    assert all(-20.001 <= half <= 20.001 for half in halves), "untrained, the other half is a cosine times 20 as well"
+    assert halves != pytest.approx(apart, abs=1e-3), "the upper layers saw both"
 
 
 # --- the run that ships ---------------------------------------------------------------------------------------------
