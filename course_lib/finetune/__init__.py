@@ -2,7 +2,7 @@
 
 from .examples import Example, loss_mask, make_example
 from .lora import lora_forward, lora_size, merged, merged_weight, with_lora
-from .negatives import mine_negatives, right_ids
+from .negatives import choose_negatives, mine_negatives, right_ids, share_out
 from .pairs import Pair, dev_pairs, training_pairs
 from .prepare import (
     across,
@@ -36,7 +36,7 @@ from .prepare import (
 )
 from .recipe import Recipe, Run, Step
 from .reranker import load_reranker, train_reranker
-from .retriever import ranking_loss, train_retriever, tuned_embedder
+from .retriever import contrastive_loss, ranking_loss, retriever_data, train_retriever, tuned_embedder
 from .trainer import run_folder, train
 
 __all__ = [
@@ -49,7 +49,9 @@ __all__ = [
     "best_threshold",
     "by_group",
     "clean_text",
+    "choose_negatives",
     "clean_ticket",
+    "contrastive_loss",
     "customers",
     "deal",
     "dev_pairs",
@@ -78,8 +80,10 @@ __all__ = [
     "ranking_loss",
     "readable",
     "repeats",
+    "retriever_data",
     "right_ids",
     "run_folder",
+    "share_out",
     "share_right",
     "shingles",
     "tfidf_matrix",

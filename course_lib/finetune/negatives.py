@@ -24,13 +24,18 @@ from .pairs import Pair
 SHARE = 0.95
 
 
-def too_near(candidate: float, marked: float, share: float = SHARE) -> bool:
-    """Whether a candidate's similarity to a question is above a share of that of the marked passage.
+def choose_negatives(
+    found: Sequence[str], right: Collection[str], near: Mapping[str, float], marked: float, share: float = SHARE, count: int = 4
+) -> list[str]:
+    """The first ``count`` ids of a search's hits that are safely wrong; fewer where fewer are left.
 
-    >>> too_near(0.58, marked=0.60), too_near(0.50, marked=0.60)
-    (True, False)
+    ``right`` are the ids that answer the question. ``near`` has each id's similarity to it, ``marked`` is that of its own passage:
+    what is above ``share`` of it is left out.
+
+    >>> choose_negatives(["a", "b", "c", "d"], right=["b"], near={"a": 0.58, "b": 0.6, "c": 0.5, "d": 0.1}, marked=0.6)
+    ['c', 'd']
     """
-    return candidate > share * marked
+    return [name for name in found if name not in right and near[name] <= share * marked][:count]
 
 
 def right_ids(pairs: Sequence[Pair], shelf: Sequence[Passage]) -> dict[str, frozenset[str]]:
@@ -61,10 +66,11 @@ def mine_negatives(
     asked = [pair.question for pair in pairs]
     kept = []
     for pair, hits, query in zip(pairs, search.search_many(asked, depth), embed_texts(asked, guide.model), strict=True):
-        near = guide.vectors @ query
-        marked = float(near[rows[pair.passage.id]])
-        found = [hit.passage for hit in hits if hit.passage.id not in right[pair.question]]
-        kept.append([one for one in found if not too_near(float(near[rows[one.id]]), marked, share)][:count])
+        cosines = guide.vectors @ query
+        found = {hit.passage.id: hit.passage for hit in hits}
+        near = {name: float(cosines[rows[name]]) for name in found}
+        marked = float(cosines[rows[pair.passage.id]])
+        kept.append([found[name] for name in choose_negatives(list(found), right[pair.question], near, marked, share, count)])
     return kept
 
 
@@ -80,10 +86,6 @@ class Drawn:
     def shown(self) -> frozenset[str]:
         """The ids that it brings into a batch, where they are negatives for the others."""
         return frozenset([self.pair.passage.id, *(one.id for one in self.negatives)])
-
-    def fits(self, other: Drawn) -> bool:
-        """Whether two pairs may share a batch: neither brings what answers the other's question."""
-        return not (self.shown & other.right or other.shown & self.right)
 
 
 def draw(
@@ -115,16 +117,34 @@ def draw(
 
 
 def batches(drawn: Sequence[Drawn], size: int, rng: random.Random) -> list[list[Drawn]]:
-    """Shuffled batches of at most ``size`` pairs: each pair goes into the first one with room that it fits into.
+    """Shuffled batches of at most ``size`` pairs, by :func:`share_out`."""
+    shuffled = rng.sample(list(drawn), len(drawn))
+    rows = share_out([one.shown for one in shuffled], [one.right for one in shuffled], size)
+    made = [[shuffled[row] for row in batch] for batch in rows]
+    rng.shuffle(made)
+    return made
 
-    In a batch every passage is a negative for every other question, so a passage that answers two of its questions would teach
-    the model to get one of them wrong.
+
+def share_out(shown: Sequence[Collection[str]], right: Sequence[Collection[str]], size: int) -> list[list[int]]:
+    """Deal pairs into batches of at most ``size``: each, in its order, into the first one with room that it fits into, else a new one.
+
+    ``shown`` has for each pair the ids that it brings into a batch, ``right`` those that answer its question. In a batch every
+    passage is a negative for every other question. So one that answers two of its questions would teach the model to get one of
+    them wrong: two pairs fit if neither brings what answers the other. Gives the numbers of the pairs.
+
+    >>> share_out([["a"], ["b"], ["c"]], [["a", "c"], ["b"], ["c"]], size=2)
+    [[0, 1], [2]]
     """
-    made: list[list[Drawn]] = []
-    for one in rng.sample(list(drawn), len(drawn)):
-        place = next((batch for batch in made if len(batch) < size and all(one.fits(other) for other in batch)), None)
+    brings, answers = [set(one) for one in shown], [set(one) for one in right]
+
+    def fit(one: int, other: int) -> bool:
+        return not brings[one] & answers[other] and not brings[other] & answers[one]
+
+    made: list[list[int]] = []
+    for row in range(len(brings)):
+        room = (batch for batch in made if len(batch) < size)
+        place = next((batch for batch in room if all(fit(row, other) for other in batch)), None)
         if place is None:
             made.append(place := [])
-        place.append(one)
-    rng.shuffle(made)
+        place.append(row)
     return made

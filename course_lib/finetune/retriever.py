@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..corpus import Passage
 from ..models import Embedder, embedder
@@ -31,6 +31,9 @@ from .negatives import Drawn, batches, draw, mine_negatives, right_ids
 from .pairs import Pair, dev_pairs, shelf_of, training_pairs, whole_shelf
 from .recipe import Recipe, Run
 from .schedule import parts
+
+if TYPE_CHECKING:
+    import numpy as np
 
 RECIPE = Recipe(
     layers=3,
@@ -80,6 +83,24 @@ def retriever_data(stock: Embedder | None = None) -> RetrieverData:
     right = right_ids(pairs, shelf)
     mined = mine_negatives(pairs, BM25Index(shelf), DenseIndex(whole_shelf(), stock), right)
     return RetrieverData(pairs, mined, shelf, right, dev_pairs(), shelf_of("dev"))
+
+
+def contrastive_loss(questions: np.ndarray, passages: np.ndarray, scale: float = SCALE) -> float:
+    """The loss of :func:`ranking_loss` in NumPy: row i of ``passages`` (m, width) answers row i of ``questions`` (n, width); m is at least n.
+
+    The rows from n on are hard negatives. The loss is a mean over the n questions, in nats; lengths of rows do not count.
+
+    >>> import numpy as np
+    >>> round(contrastive_loss(np.eye(2), np.array([[3.0, 0.0], [0.0, 1.0], [0.0, 1.0]]), scale=1.0), 4)
+    0.7067
+    """
+    import numpy as np
+
+    one, other = (rows / np.linalg.norm(rows, axis=1, keepdims=True) for rows in (questions, passages))
+    scores = scale * one @ other.T
+    scores -= scores.max(axis=1, keepdims=True)  # changes no share, and no power becomes too large
+    logs = scores - np.log(np.exp(scores).sum(axis=1, keepdims=True))
+    return float(-np.diagonal(logs).mean())
 
 
 def ranking_loss(questions: Any, passages: Any, negatives: Any, scale: float = SCALE) -> Any:

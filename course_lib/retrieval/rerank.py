@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from ..ledger import stage
 from ..models import Embedder
@@ -29,6 +29,25 @@ KEPT = 2000
 
 Read = tuple[Any, Any]
 """What is known of a text alone: its states (tokens, width), and its embedding by the embedder whose hits are ranked (width,)."""
+
+
+T = TypeVar("T")
+
+
+def reranked(ranking: Sequence[T], scores: Sequence[float]) -> list[T]:
+    """A ranking whose first ``len(scores)`` entries are put in the order of their scores, highest first, on a tie as they were.
+
+    The rest follows as it was.
+
+    >>> reranked(["a", "b", "c", "d"], [-2.0, -1.0, -1.0])
+    ['b', 'c', 'a', 'd']
+
+    Raises ``ValueError`` for more scores than entries.
+    """
+    if len(scores) > len(ranking):
+        raise ValueError(f"there are {len(scores)} scores for {len(ranking)} entries")
+    order = sorted(range(len(scores)), key=lambda row: -scores[row])
+    return [*(ranking[row] for row in order), *ranking[len(scores) :]]
 
 
 class Reranker:
@@ -85,7 +104,7 @@ class Reranker:
     def rerank(self, question: str, hits: Sequence[Hit]) -> list[Hit]:
         """The hits in the order of their scores by this model, which become theirs; on a tie as they were."""
         scores = self.score(question, [titled(hit.passage) for hit in hits])
-        return sorted((Hit(hit.passage, score) for hit, score in zip(hits, scores, strict=True)), key=lambda hit: -hit.score)
+        return reranked([Hit(hit.passage, score) for hit, score in zip(hits, scores, strict=True)], scores)
 
     def _read(self, texts: Sequence[str]) -> list[Read]:
         new = [text for text in dict.fromkeys(texts) if text not in self._kept]

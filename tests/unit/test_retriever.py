@@ -15,7 +15,7 @@ from course_lib.corpus.documents import Document
 from course_lib.errors import CourseError
 from course_lib.evaluation import contains_answer, retriever_runs
 from course_lib.finetune import pairs as p
-from course_lib.finetune.negatives import Drawn, batches, draw, mine_negatives, right_ids, too_near
+from course_lib.finetune.negatives import Drawn, batches, draw, mine_negatives, right_ids
 from course_lib.finetune.pairs import Pair
 from course_lib.retrieval import Hit
 from course_lib.retrieval.records import titled
@@ -134,7 +134,6 @@ def test_a_negative_holds_no_accepted_answer_and_is_not_too_near(monkeypatch):
     assert mined == [[far, other]], "0.58 is above 95 % of 0.6, 0.56 is not"
     assert mine_negatives([pair], Found(shelf), guide, right, share=1.0) == [[near, far, other]]
     assert mine_negatives([pair], Found(shelf), guide, right, share=0.2) == [[]]
-    assert too_near(0.58, 0.6) and not too_near(0.56, 0.6)
 
 
 def test_holding_an_answer_is_what_marking_means_by_it():
@@ -198,6 +197,17 @@ def test_the_ranking_loss_of_two_pairs_by_hand():
     second = -math.log(math.e / (3 * math.e + 1))
     assert float(ranking_loss(questions, passages, negatives, scale=1.0)) == pytest.approx((first + second) / 2, abs=1e-6)
     assert float(ranking_loss(5 * questions, passages, 2 * negatives, scale=1.0)) == pytest.approx((first + second) / 2, abs=1e-6)
+
+
+def test_the_loss_in_numpy_is_the_librarys():
+    import torch
+
+    from course_lib.finetune import contrastive_loss, ranking_loss
+
+    rows = np.random.default_rng(0).normal(size=(3, 5, 7))
+    theirs = float(ranking_loss(*torch.from_numpy(rows)))
+    assert contrastive_loss(rows[0], np.concatenate(rows[1:])) == pytest.approx(theirs, abs=1e-9)
+    assert theirs > 1
 
 
 def test_the_loss_against_a_shelf_leaves_out_what_is_right_too():
