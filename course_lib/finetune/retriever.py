@@ -38,10 +38,10 @@ if TYPE_CHECKING:
 RECIPE = Recipe(
     layers=3,
     targets=ENCODER_LINEAR,
-    epochs=2,
+    epochs=1,
     batch_size=16,
     tokens_at_once=2048,
-    learning_rate=5e-4,
+    learning_rate=1e-3,
     dev_checks=3,
     patience=3,
     precision="float32",
@@ -161,7 +161,8 @@ def train_retriever(
 ) -> Run:
     """Train a LoRA on the embedder's top layers; ``stock`` stays as it is, the run's ``lm`` is the embedder with the LoRA.
 
-    The adapter of the lowest dev loss is kept: the loss of the dev questions against all passages about the dev products.
+    The adapter of the lowest dev loss is kept: the loss of the dev questions against all passages about the dev products. The run's
+    embedder bears the stock one's name, by which embeddings are kept: to search with it, save it and take :func:`tuned_embedder`.
     """
     import time
 
