@@ -184,7 +184,8 @@ class LossOfABatch:
 
 # --- 09.2 -----------------------------------------------------------------------------------------------------------
 
-Names, Near = Sequence[str], Mapping[str, float]
+Names = Sequence[str]
+Near = Mapping[str, float]
 
 
 def _answers_kept(found: Names, right: Names, near: Near, marked: float, share: float, count: int) -> list[str]:
