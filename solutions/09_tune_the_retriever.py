@@ -156,7 +156,8 @@ check("09.2", choose_negatives)
 
 # %%
 place = data.pairs.index(pair)
-hits = [hit.passage for hit in BM25Index(data.shelf).search(pair.question, k=10)]
+found = [hit.passage for hit in BM25Index(data.shelf).search(pair.question, k=10)]
+hits = [passage for passage in found if passage != pair.passage]
 vector, *vectors = stock.encode([pair.question, titled(pair.passage), *map(titled, hits)])
 for passage, cosine in zip([pair.passage, *hits], np.array(vectors) @ vector):
     holds = contains_answer(titled(passage), list(pair.accepted))
@@ -164,8 +165,8 @@ for passage, cosine in zip([pair.passage, *hits], np.array(vectors) @ vector):
     print(f"{passage.id:<28} cosine {cosine:.2f}  holds {holds!s:<5}  {kept}")
 
 # %% [markdown]
-# The first row is the marked passage. The second rule is blunt. Where the stock embedder misjudges the marked passage, the bar lies low and much goes that is
-# plainly wrong; what is left stands deeper and is easier. We chose to lose some good negatives rather than train on right ones.
+# The first row is the marked passage. To the stock embedder all passages about this oven are about equally near to the question, so most of them go, though they
+# are wrong; what is left is about other machines, and easier. The second rule is blunt. We chose to lose good negatives rather than train on right ones.
 #
 # ## Who sits with whom
 # *minute 37 · 13 minutes*
@@ -371,7 +372,7 @@ quiz("09")
 # - The stock embedder on products that no training sees, 260 questions: nDCG@10 0.63, recall@5 0.76.
 # - Tuned, three seeds, and tuned with a reranker behind it: the two rows under *Read both at once*, each with its paired interval.
 # - The same on SQLite's pages: the lower rows under *Another shelf*.
-# - Batches that are simply cut call right passages wrong; dealt out, they do not.
+# - In batches that are simply cut, 255 of 657 questions are told that a right passage is wrong; in batches dealt out, 0 of 657.
 #
 # **Where this breaks.** One desk, one small embedder, a few hundred pairs, many of them from the same authors as the exam: another product's manual is laid out
 # alike, so tuning may have learned the layout of our manuals rather than the customers' language. The exam's products are new, its style is not. And every

@@ -502,3 +502,61 @@ def test_a_run_is_read_back_with_its_marks(tmp_path):
 def test_exam_questions_of_the_run_are_about_products_that_no_training_saw():
     seen = p.products_of("train") | p.products_of("dev")
     assert not {question.product for question in retriever_runs.load_shelf("quillfeather").questions} & seen
+
+
+def test_without_its_file_the_run_says_how_to_make_it(tmp_path):
+    with pytest.raises(CourseError, match="retriever.json cannot be used") as said:
+        retriever_runs.load_runs(tmp_path / "retriever.json")
+    assert retriever_runs.COMMAND in str(said.value)
+
+
+def test_an_adapter_that_is_not_there_is_named(small, tmp_path):
+    from course_lib.finetune import load_reranker, tuned_embedder
+
+    for load in (tuned_embedder, load_reranker):
+        with pytest.raises(CourseError, match="The adapter missing cannot be used"):
+            load(tmp_path / "missing", small)
+
+
+# --- what ships -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["retriever", "reranker"])
+def test_the_adapters_ship_with_all_that_made_them(name):
+    from course_lib.finetune import Recipe, reranker, retriever
+    from course_lib.finetune.adapters import SHIPPED, adapter_about
+
+    module, about = {"retriever": retriever, "reranker": reranker}[name], adapter_about(name)
+    recipe = {key: tuple(value) if isinstance(value, list) else value for key, value in about["recipe"].items()}
+    assert Recipe(**recipe) == module.RECIPE and about["recipe"]["seed"] == 0
+    assert about["command"] == retriever_runs.COMMAND
+    assert sum(path.stat().st_size for path in (SHIPPED / module.SHIPS_AS).iterdir()) <= 6_000_000
+
+
+def test_the_shipped_run_has_three_seeds_and_every_question():
+    from course_lib.finetune.adapters import adapter_about
+
+    runs = retriever_runs.load_runs()
+    assert len(runs.keys("stock")) == 1 and len(runs.keys("tuned")) == len(runs.keys("tuned, reranked")) == 3
+    assert len(runs.rankings) == 7 * len(retriever_runs.CORPORA)
+    for (_, corpus), rankings in runs.rankings.items():
+        there = {one.id for one in retriever_runs.load_shelf(corpus).passages}
+        assert len(rankings) == len(retriever_runs.load_shelf(corpus).questions)
+        assert all(len(set(ids)) == retriever_runs.KEPT and set(ids) <= there for ids in rankings)
+    for system, name in (("tuned", "retriever"), ("tuned, reranked", "reranker")):
+        seeds = [runs.about["trainings"][key]["weights_sha256"] for key in runs.keys(system)]
+        assert len(set(seeds)) == 3 and seeds[0] == adapter_about(name)["weights_sha256"]
+
+
+def test_the_shipped_adapters_give_the_shipped_rankings(models):
+    from course_lib.finetune import load_reranker
+    from course_lib.retrieval import DenseIndex, RerankedIndex
+
+    runs, shelf, cross = retriever_runs.load_runs(), retriever_runs.load_shelf("sqlite"), load_reranker()
+    index = DenseIndex(shelf.passages, cross.first)
+    asked = [question.question for question in shelf.questions[:3]]
+    for system, search in (("tuned", index), ("tuned, reranked", RerankedIndex(index, cross))):
+        found = [[hit.passage.id for hit in hits] for hits in search.search_many(asked, retriever_runs.KEPT)]
+        kept = runs.rankings[f"{system}, seed 0", "sqlite"][:3]
+        assert [ids[0] for ids in found] == [ids[0] for ids in kept]
+        assert all(len(set(one) & set(other)) >= 9 for one, other in zip(found, kept)), "but for near ties at the end"
