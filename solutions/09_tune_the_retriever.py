@@ -50,7 +50,7 @@ for kind, marks in by_type(shelf.questions, before.marks["nDCG@10"]).items():
 #
 # To tune a retriever you need questions, each with a passage that answers it. We have them for the products of the train split: the exam's train questions, the
 # facts of lab 08 in their four wordings, and questions that a plain rule makes from rows of tables. The rule is no author: its questions all sound alike, so
-# it may add only three for each table.
+# it adds at most three for a passage.
 
 # %%
 pairs = training_pairs()
@@ -123,8 +123,8 @@ print(f"{len(batch)} questions: theirs {theirs:.3f}, ours {ours:.3f}, blind {bli
 # ## Hard negatives
 # *minute 25 · 12 minutes*
 #
-# Most passages of a batch are about another machine: any embedder tells them apart, so they teach little. A **hard negative** looks right and is wrong. A search
-# is good at finding such passages: take what BM25 puts high, and leave out the right one.
+# Most passages of a batch are about another machine, and easy to tell apart, so they teach little. A **hard negative** looks right and is wrong. A search finds
+# such passages: take what BM25 puts high, and leave out the right one.
 #
 # But which is *the* right one? Other passages may answer as well, and training on them as wrong does harm. So two rules: leave out what holds an accepted
 # answer, word for word; and leave out what the stock embedder finds nearly as near to the question as the marked passage: above 95 % of its similarity
@@ -165,8 +165,9 @@ for passage, cosine in zip([pair.passage, *hits], np.array(vectors) @ vector):
     print(f"{passage.id:<28} cosine {cosine:.2f}  holds {holds!s:<5}  {kept}")
 
 # %% [markdown]
-# The first row is the marked passage. To the stock embedder all passages about this oven are about equally near to the question, so most of them go, though they
-# are wrong; what is left is about other machines, and easier. The second rule is blunt. We chose to lose good negatives rather than train on right ones.
+# The first row is the marked passage. To the stock embedder five more passages about this oven are about as near to the question, so four of them go, though they
+# hold no accepted answer. What is left is mostly about other machines, and easier. The second rule is blunt. We chose to lose good negatives rather than train on
+# right ones.
 #
 # ## Who sits with whom
 # *minute 37 · 13 minutes*
