@@ -2,6 +2,7 @@
 
 A folder holds the weights as PEFT writes them (``adapter_model.safetensors``, ``adapter_config.json``), in half precision, and
 ``about.json``: hashes, seed, recipe, what it was trained on, and the command. A hash shows damage; it does not show who made a file.
+What else was trained with it lies in ``head.safetensors``.
 """
 
 from __future__ import annotations
@@ -14,18 +15,18 @@ import tempfile
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from ..errors import CourseError
-from ..models import LanguageModel
 from ..models.files import file_hash
-from .lora import twin
+from .lora import Model, twin
 from .recipe import Run
 
 SHIPPED = Path(__file__).resolve().parent.parent / "adapters"
 WEIGHTS, CONFIG, ABOUT, CARD = "adapter_model.safetensors", "adapter_config.json", "about.json", "README.md"
+HEAD = "head.safetensors"
 ROOM = 20_000_000
 """Bytes that stay free on the disk after a model or an adapter was written."""
 
@@ -76,7 +77,7 @@ def _may_go(folder: Path, replace: bool) -> bool:
         return True
     try:
         about = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
-        return replace and "weights_sha256" in about and names <= {WEIGHTS, CONFIG, ABOUT, CARD, *about.get("files", ())}
+        return replace and "weights_sha256" in about and names <= {WEIGHTS, CONFIG, HEAD, ABOUT, CARD, *about.get("files", ())}
     except (OSError, ValueError, TypeError, AttributeError):
         return False
 
@@ -90,11 +91,13 @@ def config_hash(config: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()
 
 
-def save_adapter(run: Run, folder: Path | str, about: Mapping[str, Any] | None = None) -> Path:
+def save_adapter(
+    run: Run, folder: Path | str, about: Mapping[str, Any] | None = None, head: Mapping[str, Any] | None = None
+) -> Path:
     """Write the adapter of a run to a folder, whole or not at all; an adapter that stood there before is replaced.
 
-    ``about`` adds to what is known of it: the command, the data, the licence. Raises :class:`CourseError` where it cannot be written, or
-    something else is in the way.
+    ``about`` adds to what is known of it: the command, the data, the licence. ``head`` holds tensors that were trained beside the adapter.
+    Raises :class:`CourseError` where it cannot be written, or something else is in the way.
     """
     import torch
     from peft import get_peft_model_state_dict
@@ -110,10 +113,14 @@ def save_adapter(run: Run, folder: Path | str, about: Mapping[str, Any] | None =
     text = json.dumps(config, indent=1, sort_keys=True, default=str)
     with whole_folder(folder, "The adapter", replace=True) as new:
         save_file(tensors, new / WEIGHTS, metadata={"format": "pt"})
+        if head:
+            halves = {name: one.detach().to(torch.float16).contiguous() for name, one in head.items()}
+            save_file(halves, new / HEAD, metadata={"format": "pt"})
         (new / CONFIG).write_text(text + "\n", encoding="utf-8")
         whole = {
             "model": run.lm.name,
             "weights_sha256": file_hash(new / WEIGHTS),
+            **({"head_sha256": file_hash(new / HEAD)} if head else {}),
             "config_sha256": config_hash(json.loads(text)),
             "recipe": asdict(run.recipe),
             "steps": len(run.steps),
@@ -134,7 +141,8 @@ def adapter_about(name: str | Path) -> dict[str, Any]:
     try:
         about = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
         config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
-        if about["weights_sha256"] != file_hash(folder / WEIGHTS):
+        right = about["weights_sha256"] == file_hash(folder / WEIGHTS)
+        if not right or about.get("head_sha256") != (file_hash(folder / HEAD) if (folder / HEAD).exists() else None):
             raise ValueError("its weights do not match their hash")
         if about.get("config_sha256", config_hash(config)) != config_hash(config):
             raise ValueError("its configuration does not match its hash")
@@ -175,8 +183,8 @@ def check_base(about: Mapping[str, Any], name: str | Path, base: str) -> None:
         )
 
 
-def load_adapter(lm: LanguageModel, name: str | Path) -> LanguageModel:
-    """A language model with an adapter, by the name it ships under or by its folder; ``lm`` stays as it is.
+def load_adapter(lm: Model, name: str | Path) -> Model:
+    """A language model or an embedder with an adapter, by the name it ships under or by its folder; ``lm`` stays as it is.
 
     Raises :class:`CourseError` where the adapter is missing or damaged, or belongs to another model.
     """
@@ -199,7 +207,19 @@ def load_adapter(lm: LanguageModel, name: str | Path) -> LanguageModel:
             f"The adapter {folder.name} does not fit {lm.name}: {str(error).strip().splitlines()[0]}",
             "check that it was trained for this very model, and train it again where you cannot know.",
         ) from error
-    return LanguageModel(model.float().eval(), lm.tokenizer, lm.name)
+    return replace(lm, model=model.float().eval())
+
+
+def load_head(name: str | Path) -> dict[str, Any]:
+    """The tensors that were trained beside an adapter, float32, by name.
+
+    Raises :class:`CourseError` where the adapter is missing or damaged, or has none.
+    """
+    from safetensors.torch import load_file
+
+    if "head_sha256" not in adapter_about(name):
+        raise CourseError(f"The adapter {adapter_folder(name).name} has no head.", "choose an adapter of a reranker.")
+    return {key: tensor.float() for key, tensor in load_file(adapter_folder(name) / HEAD).items()}
 
 
 def adapter_folder(name: str | Path) -> Path:
