@@ -104,6 +104,7 @@ def _about(run: Run, inputs: Any, pairs: int) -> dict[str, Any]:
     """What is noted of a training beside what :func:`save_adapter` notes."""
     return {
         "command": COMMAND,
+        "licence": shipped.LICENCE,
         "pairs": pairs,
         "data_sha256": shipped.digest(inputs[2]),
         "dev_loss_before": run.dev_loss_before,
