@@ -191,7 +191,7 @@ ROBUSTNESS = [
     robust("daemon", "import os, time\nif os.fork() == 0:\n    os.setsid()\n    if os.fork() == 0:\n        time.sleep(1000)\n    os._exit(0)\n" + RECALL, points=(2, 2)),
     robust("threads", "import threading, time\nfor _ in range(5):\n    threading.Thread(target=time.sleep, args=(1000,)).start()\n" + RECALL, points=(2, 2)),
     robust("subprocess", "import subprocess, sys\nsubprocess.Popen([sys.executable, '-c', 'import time; time.sleep(1000)'])\n" + RECALL, points=(2, 2)),
-    robust("output-flood", "for _ in range(200_000):\n    print('x' * 1000)\n" + RECALL, points=(2, 2)),
+    robust("output-flood", "for _ in range(60_000):\n    print('x' * 1000)\n" + RECALL, points=(2, 2)),
     robust("raw-output-flood", "import os\nfor _ in range(2_000):\n    os.write(1, b'x' * 100_000)\n" + RECALL, points=(2, 2)),
     robust("answer-flood", "def recall_at_k(r, g, k):\n    return ['x' * 1000] * 900_000"),
     robust("endless-answer-list", "class E(list):\n    def __iter__(self):\n        while True:\n            yield 1\ndef recall_at_k(r, g, k):\n    return (x for x in E())"),
