@@ -106,7 +106,7 @@ def test_the_room_provides_what_the_solutions_use():
     given = {name for names in library.PROVIDED.values() for name in names} | {"check", "hint", "quiz", "progress"}
     for path in sorted((Path(library.PACKAGE).parent / "solutions").glob("*.py")):
         cells = [cell for cell in read_source(path).cells if cell.cell_type == "code"]
-        trees = [tree for cell in cells if (tree := find.parse(cell.source))]
+        trees = [tree for cell in cells if (tree := find.parse(cell.source)[1])]
         imported = {
             alias.asname or alias.name
             for tree in trees for node in ast.walk(tree)
@@ -114,7 +114,7 @@ def test_the_room_provides_what_the_solutions_use():
         }  # fmt: skip
         for cell in cells:
             if cell.metadata.get("exercise"):
-                used = {node.id for node in ast.walk(find.parse(cell.source)) if isinstance(node, ast.Name)}
+                used = {node.id for node in ast.walk(find.parse(cell.source)[1]) if isinstance(node, ast.Name)}
                 assert used & imported <= given, path.name
 
 
