@@ -79,17 +79,21 @@ def reach(folders: list[str]) -> None:
             os.close(handle)
 
 
-# System calls that no answer needs: other namespaces and mounts, other processes' memory, memory that no limit counts.
+# System calls that no answer needs: other namespaces and mounts, other processes' memory, memory that no limit counts, what stays
+# in the system when its process has ended (System V's and POSIX's queues and semaphores).
 CALLS = {
     "x86_64": (
         0xC000003E,
         (
             29,
+            64,
+            68,
             101,
             155,
             161,
             165,
             166,
+            240,
             248,
             249,
             250,
@@ -122,6 +126,9 @@ CALLS = {
             51,
             97,
             117,
+            180,
+            186,
+            190,
             194,
             217,
             218,
