@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from ..exercises.registry import LABS, Exercise, exercises_of
 
-LARGEST, LONGEST_CELL, MOST_CELLS, MOST_CODE, MOST_CARRIED = 20 << 20, 100_000, 2_000, 2_000_000, 500
+LARGEST, LONGEST_CELL, MOST_CELLS, MOST_CODE, MOST_CARRIED = 20 << 20, 100_000, 2_000, 2_000_000, 200
 UNREADABLE = (SyntaxError, ValueError, RecursionError, MemoryError)
 IMPORTS, NAMED = (ast.Import, ast.ImportFrom), (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 
