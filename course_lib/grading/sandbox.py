@@ -31,7 +31,7 @@ from .library import make_library
 
 BWRAP, NONE = "bubblewrap", "none"
 ROOM, WORK = "/room", "/work"
-OPEN_FOLDERS = ("/dev/shm", "/tmp", "/var/tmp")
+OPEN_FOLDERS = ("/dev/shm", "/run/lock", "/tmp", "/var/tmp")
 MB = 1 << 20
 SLOWEST_START = 180.0  # seconds: on a machine that is busy with something else
 

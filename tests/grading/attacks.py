@@ -173,6 +173,7 @@ FORGING = [
     forging("kills-its-parent", "import os, signal\nfor pid in (os.getppid(), 1, 2, 3):\n    if pid != os.getpid() and pid:\n        try:\n            os.kill(pid, signal.SIGKILL)\n        except OSError:\n            pass\n" + STUB, wall=False),
 ]  # fmt: skip
 
+OPEN = ("/", "/dev", "/dev/pts", "/dev/shm", "/proc", "/room", "/run", "/run/lock", "/tmp", "/var/tmp", "/work")
 FORGED_CODE = """import gc, os, socket
 calls = []
 def recall_at_k(r, g, k):
@@ -189,13 +190,13 @@ FORGING += [
     forging("tells-hidden-inputs-by-its-exit-code", FORGED_CODE),
     forging(
         "leaves-its-answer",
-        "import os\nfor top, folders, _ in os.walk('/'):\n    if top.count('/') > 2:\n        folders.clear()\n    try:\n"
-        f"        open(os.path.join(top, 'left-recall'), 'w').write({RECALL!r})\n    except OSError:\n        pass\n" + STUB,
+        f"for top in {OPEN}:\n    try:\n        open(top + '/left-recall', 'w').write({RECALL!r})\n    except OSError:\n        pass\n"
+        + STUB,
     ),
     forging(
         "takes-what-another-left",
-        "import os\nfor top, folders, files in os.walk('/'):\n    if top.count('/') > 2:\n        folders.clear()\n"
-        "    if 'left-recall' in files:\n        exec(open(os.path.join(top, 'left-recall')).read())\n        break\nelse:\n    raise LookupError",
+        f"import os\nfor top in {OPEN}:\n    if os.path.exists(top + '/left-recall'):\n        exec(open(top + '/left-recall').read())\n"
+        "        os.remove(top + '/left-recall')\nrecall_at_k",
         wall=True,
     ),
 ]
