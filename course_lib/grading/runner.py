@@ -193,15 +193,8 @@ def run_nbval(notebooks: Sequence[Path], folder: Path, plugin: Grading) -> None:
 
     before, nbval.plugin.RunningKernel = nbval.plugin.RunningKernel, plugin.kernel
     os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
-    arguments = [
-        "-p",
-        "nbval.plugin",
-        "--nbval-lax",
-        f"--nbval-cell-timeout={plugin.room.limits.wall}",
-        "--color=no",
-        "-q",
-        "--tb=no",
-    ]
+    arguments = ["-p", "nbval.plugin", "--nbval-lax", f"--nbval-cell-timeout={plugin.room.limits.wall}"]
+    arguments += ["--color=no", "-q", "--tb=no"]
     arguments += ["-c", os.devnull, f"--rootdir={folder}", f"--confcutdir={folder}", "--capture=no"]
     idle = "cacheprovider doctest unraisableexception threadexception warnings logging faulthandler pastebin stepwise junitxml"
     for name in idle.split():

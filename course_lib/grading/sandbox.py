@@ -218,21 +218,8 @@ def bubblewrap_command(room: Path, limits: Limits, uid: int | None) -> list[str]
         if sys.prefix.startswith(f"{own}{os.sep}"):
             command += ["--ro-bind", sys.prefix, sys.prefix]  # an environment in the clone
         command += ["--remount-ro", str(own)]
-    command += [
-        "--proc",
-        "/proc",
-        "--dev",
-        "/dev",
-        "--ro-bind",
-        str(room),
-        ROOM,
-        "--dir",
-        "/tmp",
-        "--size",
-        str(MB),
-        "--tmpfs",
-        WORK,
-    ]
+    command += ["--proc", "/proc", "--dev", "/dev", "--ro-bind", str(room), ROOM]
+    command += ["--dir", "/tmp", "--size", str(MB), "--tmpfs", WORK]
     command += ["--remount-ro", "/dev", "--remount-ro", "/"]  # what one exercise left there, the next would find
     for name, value in _environment(WORK).items():
         command += ["--setenv", name, value]
