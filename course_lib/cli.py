@@ -69,6 +69,10 @@ class _Course(typer.core.TyperGroup):
         except Exception as error:
             if hasattr(error, "exit_code") or getattr(error, "errno", None) == errno.EPIPE:
                 raise  # a usage error, or a reader such as head that has seen enough: typer knows what to do
+            if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT):
+                say("Error:", "There is no room left on the disk.", style="bold red", stderr=True)
+                say("What to do:", "make some and run this again; course grade goes on with --resume.", style="bold", stderr=True)
+                raise typer.Exit(1) from None
             if os.environ.get("COURSE_DEBUG") == "1":
                 import traceback
 

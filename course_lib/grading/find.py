@@ -6,14 +6,16 @@ import ast
 import json
 import re
 import symtable
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..exercises.registry import LABS, Exercise, exercises_of
 
-LARGEST, LONGEST_CELL, MOST_CELLS, MOST_CODE = 20 << 20, 100_000, 2_000, 2_000_000
+LARGEST, LONGEST_CELL, MOST_CELLS, MOST_CODE, MOST_CARRIED = 20 << 20, 100_000, 2_000, 2_000_000, 200
 UNREADABLE = (SyntaxError, ValueError, RecursionError, MemoryError)
+IMPORTS, NAMED = (ast.Import, ast.ImportFrom), (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 
 TAMPERING = {
     r"__eq__|__instancecheck__": "defines how its results compare",
@@ -51,6 +53,8 @@ class Answer:
     source: str = ""
     way: str = "missing"
     carried: list[str] = field(default_factory=list)
+    alone: list[str] = field(default_factory=list)
+    "The definitions of the cell that the function needs, where the cell holds more than these."
     notes: list[str] = field(default_factory=list)
 
     @property
@@ -108,11 +112,10 @@ def read_cells(content: bytes) -> tuple[list[Cell], str, str]:
 
 def guess_lab(cells: Sequence[Cell]) -> str:
     """The lab that a notebook without metadata belongs to: the one most of whose exercises it has, or ""."""
-    found: dict[str, int] = {}
-    for lab in LABS:
-        answers = locate(cells, exercises_of(lab))
-        found[lab] = sum(answer.found for answer in answers.values())
-    best = max(found, key=lambda lab: found[lab])
+    exercises = [one for lab in LABS for one in exercises_of(lab)]
+    answers = locate(cells, exercises)  # all at once: a large notebook takes seconds to parse
+    found = Counter(one.lab for one in exercises if answers[one.id].found)
+    best = max(LABS, key=lambda lab: found[lab])
     return best if found[best] else ""
 
 
@@ -126,43 +129,93 @@ def _cell(raw: dict[str, Any]) -> Cell:
     if not isinstance(exercise, str) and isinstance(raw.get("id"), str):
         named = re.fullmatch(r"exercise-(\d\d)-(\d+)", raw["id"])
         exercise = f"{named[1]}.{named[2]}" if named else None
-    return Cell(str(raw.get("cell_type")), source, exercise if isinstance(exercise, str) else "")
+    kind = raw.get("cell_type")
+    return Cell(kind if kind in ("code", "markdown", "raw") else "strange", source, exercise if isinstance(exercise, str) else "")
 
 
 def without_magics(source: str) -> str:
-    """A cell as plain Python, line for line: what only IPython understands becomes ``pass`` or a comment.
+    """A cell without what only IPython understands, line for line: that becomes ``pass`` or a comment.
 
     >>> without_magics("%%time\\nx = 1\\n  !ls")
     '# \\nx = 1\\n  pass # '
     """
-    lines = source.splitlines()
+    lines = re.split("\r\n?|\n", source)  # not splitlines(), which also parts strings at rarer characters
     for number, line in enumerate(lines):
         if line.startswith("%%"):
             lines[number] = "# "
-        elif found := re.match(r"(\s*)(?:[%!?]|\w+\?{1,2}$)", line):
+        elif found := re.match(r"([ \t]*)(?:%(?=\s*\w)|!(?!=)|\?|[\w.]+\?{1,2}\s*$|\w[\w, ]*=\s*(?:!|%\w))", line):
             lines[number] = f"{found[1]}pass # "
     return "\n".join(lines)
 
 
-def parse(source: str) -> ast.Module | None:
-    """The tree of a cell, or ``None`` where it is no Python."""
-    if len(source) > LONGEST_CELL:
-        return None
-    try:
-        return ast.parse(without_magics(source))
-    except UNREADABLE:
-        return None
+def parse(source: str) -> tuple[str, ast.Module | None]:
+    """A cell as Python, and its tree; ``None`` where it is no Python, with or without magics.
+
+    What is Python as it stands stays so, since its lines and strings may begin like magics.
+
+    >>> parse("x = (5\\n    % 3)")[0], parse("%matplotlib inline")[0], parse("x = (")[1] is None
+    ('x = (5\\n    % 3)', 'pass # ', True)
+    """
+    if len(source) <= LONGEST_CELL:
+        for text in (source, without_magics(source)):
+            try:
+                return text, ast.parse(text)
+            except UNREADABLE:
+                continue
+    return source, None
 
 
-def _defined(node: ast.stmt) -> set[str]:
-    if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
-        return {node.name}
-    if isinstance(node, (ast.Import, ast.ImportFrom)):
-        return {(alias.asname or alias.name).split(".")[0] for alias in node.names}
-    if isinstance(node, (ast.Assign, ast.AnnAssign)):
-        targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-        return {name.id for target in targets for name in ast.walk(target) if isinstance(name, ast.Name)}
-    return set()
+class Statement(NamedTuple):
+    """A statement at the top of a cell: the place of the cell, the names that it binds, and those whose objects it may alter.
+
+    ``whole`` if it makes what it binds anew, ``leans`` if it makes it of what had that name before.
+    """
+
+    place: int
+    node: ast.stmt
+    binds: set[str]
+    alters: set[str]
+    whole: bool
+    leans: bool
+
+
+def _root(node: ast.AST) -> str:
+    while isinstance(node, (ast.Attribute, ast.Subscript)):
+        node = node.value
+    return node.id if isinstance(node, ast.Name) else ""
+
+
+def _statement(place: int, node: ast.stmt) -> Statement:
+    """What a statement does to the names around it, in all of its blocks, but not in its functions.
+
+    >>> made = _statement(0, ast.parse("for a in b: c[a].d = e").body[0])
+    >>> made.binds, made.alters
+    ({'a'}, {'c'})
+    """
+    binds: set[str] = set()
+    alters: set[str] = set()
+    left: list[ast.AST] = [node]
+    value = node.value if isinstance(node, (ast.Assign, ast.AnnAssign)) else None
+    while left:
+        one = left.pop()
+        if isinstance(one, NAMED):
+            binds.add(one.name)
+            continue
+        if isinstance(one, IMPORTS):
+            binds |= {(alias.asname or alias.name).split(".")[0] for alias in one.names}
+        elif isinstance(one, ast.Name) and isinstance(one.ctx, ast.Store):
+            binds.add(one.id)
+        elif isinstance(one, (ast.Attribute, ast.Subscript)) and not isinstance(one.ctx, ast.Load):
+            alters.add(_root(one))
+        elif isinstance(one, ast.Call) and isinstance(one.func, ast.Attribute) and value is None:
+            alters.add(_root(one.func))
+        if isinstance(one, ast.comprehension):
+            left += [one.iter, *one.ifs]  # its variable is its own
+        elif not isinstance(one, ast.Lambda):
+            left += ast.iter_child_nodes(one)
+    leans = isinstance(node, ast.AugAssign) or (value is not None and bool(binds & _used(value)))
+    whole = isinstance(node, NAMED) or (value is not None and not leans)
+    return Statement(place, node, binds, alters - {""}, whole, leans)
 
 
 def _used(tree: ast.AST) -> set[str]:
@@ -184,7 +237,9 @@ def _free(source: str) -> set[str]:
         table = tables.pop()
         tables += table.get_children()
         outside = table.get_type() == "module"
-        names |= {one.get_name() for one in table.get_symbols() if one.is_referenced() and (outside or one.is_global())}
+        for one in table.get_symbols():
+            if one.is_declared_global() or (one.is_referenced() and (outside or one.is_global())):
+                names.add(one.get_name())
     return names
 
 
@@ -214,33 +269,42 @@ def locate(cells: Sequence[Cell], exercises: Sequence[Exercise], given: Sequence
     Of several cells for one exercise, one that defines the function counts before one that does not, an attempt before an untouched
     one, then an id before a marker before a name, then the last.
     """
-    trees = [parse(cell.source) for cell in cells]
-    imports = (ast.Import, ast.ImportFrom)  # whoever imports our function has not written one
-    names = [
-        set().union(*(_defined(node) for node in tree.body if not isinstance(node, imports))) if tree else set() for tree in trees
-    ]
-    pool = [(node, 0) for source in given if (tree := parse(source)) for node in tree.body if isinstance(node, imports)]
-    return {exercise.id: _locate(cells, trees, names, exercise, pool) for exercise in exercises}
+    parsed = [parse(cell.source) for cell in cells]
+    pool = [_statement(-1, node) for source in given for node in _body(parse(source)[1]) if isinstance(node, IMPORTS)]
+    pool += [_statement(place, node) for place, (_, tree) in enumerate(parsed) for node in _body(tree)]
+    names: list[set[str]] = [set() for _ in cells]
+    for one in pool:
+        if one.place >= 0 and not one.leans and not isinstance(one.node, IMPORTS):  # whoever imports it has not written one
+            names[one.place] |= one.binds
+    return {exercise.id: _locate(cells, parsed, names, exercise, pool) for exercise in exercises}
+
+
+def _body(tree: ast.Module | None) -> list[ast.stmt]:
+    return tree.body if tree else []
 
 
 def _locate(
-    cells: Sequence[Cell], trees: Sequence[ast.Module | None], names: Sequence[set[str]], exercise: Exercise, pool: list[Any]
+    cells: Sequence[Cell],
+    parsed: Sequence[tuple[str, ast.Module | None]],
+    names: Sequence[set[str]],
+    exercise: Exercise,
+    pool: Sequence[Statement],
 ) -> Answer:
     answer = Answer(exercise.id)
     candidates = []
-    for place, (cell, tree) in enumerate(zip(cells, trees, strict=True)):
+    for place, (cell, (_, tree)) in enumerate(zip(cells, parsed, strict=True)):
         ways = list(_ways(cell, exercise, names[place]))
-        if not ways or (cell.kind != "code" and ways == ["name"]):
+        broken = tree is None and re.search(rf"\bdef\s+{exercise.function}\b", cell.source) is not None
+        defines = exercise.function in names[place] or broken
+        if not ways or (cell.kind != "code" and (ways == ["name"] or not defines)):
             continue
         stub = tree is not None and _is_stub(tree, exercise.function)
         rank = {"id": 2, "marker": 1, "name": 0}[ways[0]]
-        broken = tree is None and re.search(rf"\bdef\s+{exercise.function}\b", cell.source) is not None
-        candidates.append((exercise.function in names[place] or broken, not stub, not broken, rank, place, ways[0]))
+        candidates.append((defines, not stub, not broken, rank, place, ways[0]))
     if not candidates:
         return answer
     *_, place, way = max(candidates)
-    cell, tree = cells[place], trees[place]
-    answer.source, answer.way = cell.source if tree is None else without_magics(cell.source), way  # no answer needs a magic
+    cell, (answer.source, tree), answer.way = cells[place], parsed[place], way  # without magics, which no answer needs
     if way != "id":
         answer.notes.append(f"found by its {'marker' if way == 'marker' else 'function’s name'}: the cell had lost its id")
     if cell.kind != "code":
@@ -252,15 +316,13 @@ def _locate(
         if re.search(pattern, cell.source):
             answer.notes.append(f"! the cell {says}")
     if tree is not None:
-        others = [
-            (node, 1)
-            for at, one in enumerate(trees)
-            if one is not None and at != place and cells[at].kind == "code"
-            for node in one.body
-        ]
-        answer.carried = _carry(
-            _free(answer.source) - set().union(*map(_defined, tree.body)), [*pool, *others], exercise.function
-        )
+        own = [one for one in pool if one.place == place]
+        others = [one for one in pool if one.place < 0 or (one.place != place and cells[one.place].kind == "code")]
+        before, after = ([one for one in others if (one.place > place) == later] for later in (False, True))
+        made = set().union(*(one.binds for one in own if not one.leans)) | {exercise.function}
+        answer.carried = _carry(_free(answer.source) - made, before, after)
+        needed = _carry({exercise.function}, own)
+        answer.alone = needed if len(needed) < len(own) else []
     return answer
 
 
@@ -271,16 +333,36 @@ def _text(node: ast.AST) -> str:
         return ""
 
 
-def _carry(needed: set[str], pool: Sequence[tuple[ast.stmt, int]], function: str) -> list[str]:
-    """The statements outside the cell that define what it uses, and what these use in turn; the learner's before the lab's."""
-    defining: dict[str, int] = {}
-    for number, (node, _) in enumerate(pool):
-        for name in _defined(node):
-            defining[name] = number  # the last wins, and the learner's come last
-    wanted, chosen = {name for name in needed if name != function}, set()
+def _definitions(pool: Sequence[Statement]) -> dict[str, list[Statement]]:
+    """By name, the statements that make it what it is in the end: the last that makes it anew, and what alters it after that.
+
+    A call may alter only what the learner has made, not what an import brings: that would carry much that nobody needs.
+    """
+    made: dict[str, list[Statement]] = {}
+    for one in pool:
+        for name in one.binds:
+            if one.whole:
+                made[name] = []
+            made.setdefault(name, []).append(one)
+        for name in one.alters - one.binds:
+            if name in made and not isinstance(made[name][0].node, (*IMPORTS, *NAMED)):
+                made[name].append(one)
+    return made
+
+
+def _carry(needed: set[str], before: Sequence[Statement], after: Sequence[Statement] = ()) -> list[str]:
+    """The statements that define what is needed, and what these use in turn: those before the answer, or else those after it."""
+    here, later = _definitions(before), _definitions(after)
+    stars = [one for one in before if "*" in one.binds]
+    wanted, seen = set(needed), set(needed)
+    chosen: dict[int, Statement] = {}
     while wanted:
-        at = defining.get(wanted.pop())
-        if at is not None and at not in chosen:
-            chosen.add(at)
-            wanted |= _free(_text(pool[at][0])) - _defined(pool[at][0])
-    return [text for number in sorted(chosen) if (text := _text(pool[number][0]))]
+        name = wanted.pop()
+        for one in here.get(name) or [*stars, *later.get(name, [])]:
+            if id(one) not in chosen:
+                chosen[id(one)] = one
+                more = _free(_text(one.node)) - seen
+                wanted |= more
+                seen |= more
+    texts = [_text(one.node) for one in [*before, *after] if id(one) in chosen]
+    return [text for text in texts if text][:MOST_CARRIED]

@@ -340,8 +340,7 @@ def grade_folder(
 def grade_all(
     arrived: Sequence[Submission], folder: Path, options: Options, on_done: Progress = lambda done, total, left: None
 ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """Grade submissions; see :func:`grade_folder`. Of those that are the same in all, one counts."""
-    arrived = list({one.key: one for one in arrived}.values())
+    """Grade submissions; see :func:`grade_folder`."""
     with ExitStack() as alone, hands_of(options) as (level, results):
         folder.mkdir(parents=True, exist_ok=True)
         alone.enter_context(_alone(folder))

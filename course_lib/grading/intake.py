@@ -9,9 +9,11 @@ import hashlib
 import os
 import re
 import stat
+import unicodedata
 import zipfile
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..errors import CourseError
@@ -47,12 +49,12 @@ class Submission:
 
 
 def visible(name: str) -> str:
-    """A name with nothing in it that a terminal, a page or a table would obey.
+    """A name with nothing in it that a terminal, a page or a table would obey, its accents composed, as the rosters have them.
 
     >>> visible("anna\\nberta\\u202e")
     'anna\\\\nberta\\\\u202e'
     """
-    name = name.encode("utf-8", "backslashreplace").decode("utf-8")
+    name = unicodedata.normalize("NFC", name.encode("utf-8", "backslashreplace").decode("utf-8"))
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in name)[:200]
 
 
@@ -119,11 +121,9 @@ def _of_zip(path: Path, parts: tuple[str, ...]) -> Iterator[Submission]:
                 elif entry.flag_bits & 1:
                     yield Submission(learner, name, problem="it is encrypted", changed=changed)
                 else:
-                    with archive.open(entry) as stream:
-                        data = stream.read(LARGEST + 1)  # the size that a zip states may be a lie
-                    large, taken = len(data) > LARGEST, taken + len(data)
-                    says = f"it is larger than {LARGEST >> 20} MB" if large else ""
-                    yield Submission(learner, name, b"" if large else data, says, changed)
+                    data, says = _entry(archive, entry)
+                    taken += len(data)
+                    yield Submission(learner, name, b"" if says else data, says, changed)
     except Exception as error:  # zipfile has many ways to say that a zip is damaged
         yield Submission(learner, visible("/".join(parts)), problem=f"the zip is damaged ({type(error).__name__})")
         return
@@ -131,8 +131,21 @@ def _of_zip(path: Path, parts: tuple[str, ...]) -> Iterator[Submission]:
         yield Submission(learner, visible("/".join(parts)), problem="there is no notebook in the zip")
 
 
+def _entry(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> tuple[bytes, str]:
+    """The content of one file in a zip, and what is wrong with it: the others may be whole."""
+    try:
+        with archive.open(entry) as stream:
+            data = stream.read(LARGEST + 1)  # the size that a zip states may be a lie
+    except Exception as error:
+        return b"", f"it is damaged in the zip ({type(error).__name__})"
+    return data, f"it is larger than {LARGEST >> 20} MB" if len(data) > LARGEST else ""
+
+
 def submissions(folder: Path) -> list[Submission]:
-    """All submissions below a folder (or the one that a file is), sorted. Raises :class:`CourseError` if there is none."""
+    """All submissions below a folder (or the one that a file is), sorted; of those that are the same in all, one.
+
+    Raises :class:`CourseError` if there is none.
+    """
     if not folder.exists():
         raise CourseError(f"There is no {folder}.", "name the folder of the notebooks that were handed in.")
     root, found = (folder, list(_walk(folder))) if folder.is_dir() else (folder.parent, [folder])
@@ -150,7 +163,16 @@ def submissions(folder: Path) -> list[Submission]:
     if not result:
         raise CourseError(f"There is no notebook in {folder}.", "put the .ipynb files, or zips of them, into it.")
     result += _without_notebook(root, result) if folder.is_dir() else []
-    return sorted(result, key=lambda one: (one.learner, one.name))
+    return sorted(_apart({one.key: one for one in result}.values()), key=lambda one: (one.learner, one.name))
+
+
+def _apart(found: Iterable[Submission]) -> Iterator[Submission]:
+    """The same, with a number where a learner has several of one name, as a zip may."""
+    seen: Counter[tuple[str, str]] = Counter()
+    for one in found:
+        seen[one.learner, one.name] += 1
+        number = seen[one.learner, one.name]
+        yield replace(one, name=f"{one.name} ({number})") if number > 1 else one
 
 
 def _without_notebook(root: Path, found: list[Submission]) -> list[Submission]:

@@ -20,6 +20,7 @@ from .intake import visible
 
 LATE = "late.json"
 HOUR, DAY = 60, 24 * 60  # in minutes
+LATEST = 250_000_000_000.0  # seconds, in the year 9892: a file may claim a time that no calendar has
 UNITS = {"hour": HOUR, "day": DAY, "week": 7 * DAY}
 NOT_ACCEPTED = "not accepted"
 
@@ -229,7 +230,8 @@ class Lateness:
         ]
         if fits:
             return moment(max(fits, key=lambda one: (bool(one.get("file")), bool(one.get("lab"))))["submitted"])
-        return datetime.datetime.fromtimestamp(row["changed"]).astimezone() if row.get("changed") else None
+        changed = row.get("changed")
+        return datetime.datetime.fromtimestamp(min(max(changed, 1.0), LATEST)).astimezone() if changed else None
 
 
 def read_lateness(folder: Path) -> Lateness:

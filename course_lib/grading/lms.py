@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ..errors import CourseError
 from ..exercises.registry import LABS
+from .intake import visible
 
 WHO = {
     "canvas": ("Student", "ID", "SIS User ID", "SIS Login ID", "Section"),
@@ -58,7 +59,8 @@ def _names(person: Mapping[str, str]) -> set[str]:
     """What alone tells a person from others: not a first name, nor a section."""
     both = " ".join(filter(None, [person.get("First name"), person.get("Last name") or person.get("Surname")]))
     shared = {"Section", "First name", "Last name", "Surname"}
-    return {value.casefold() for name, value in person.items() if value and name not in shared} | ({both.casefold()} - {""})
+    values = [value for name, value in person.items() if name not in shared]
+    return {visible(value).casefold() for value in [*values, both] if value}
 
 
 def match(learner: str, people: Sequence[Mapping[str, str]]) -> Mapping[str, str] | None:
@@ -91,16 +93,16 @@ def title(lab: str) -> str:
     return f"Lab {LABS[lab].replace('_', ' ')}" if lab in LABS else f"Lab {lab}"
 
 
-def export(rows: Iterable[Mapping[str, Any]], kind: str, roster: Roster | None = None) -> tuple[str, list[str]]:
+def export(rows: Sequence[dict[str, Any]], kind: str, roster: Roster | None = None) -> tuple[str, list[str]]:
     """The points that count as CSV, and the learners who are not in the roster and therefore not in the table.
 
     A learner without a submission has no row, so the platform keeps what it has. Raises :class:`CourseError` for an unknown platform.
     """
-    from .reports import safe
+    from .reports import by_learner, safe
 
     if kind not in WHO:
         raise CourseError(f"There is no platform {kind!r}.", f"choose one of {', '.join(WHO)}.")
-    counted = [row for row in rows if row["counts"] and row["lab"]]
+    counted = [row for row in by_learner(rows) if row["lab"]]
     labs = {row["lab"]: max(one["of"] for one in counted if one["lab"] == row["lab"]) for row in counted}
     points: dict[str, dict[str, float]] = {}
     for row in counted:

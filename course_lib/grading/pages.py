@@ -103,7 +103,9 @@ def _heat(share: float) -> str:
 
 def summary_page(rows: Sequence[dict[str, Any]]) -> str:
     """The class at a glance: a row for each learner, a column for each exercise; the commonest mistakes."""
-    counted = [row for row in rows if row["counts"]]
+    from .reports import by_learner
+
+    counted = by_learner(rows)
     ids = sorted({one["exercise"] for row in counted for one in row["exercises"]})
     head = "".join(f"<th>{_e(id)}</th>" for id in ids)
     lines = []

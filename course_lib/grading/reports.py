@@ -34,13 +34,13 @@ def safe(value: object) -> str:
 
     >>> safe("=cmd()"), safe("-1+2"), safe(" @SUM"), safe("anna"), safe(-3)
     ("'=cmd()", "'-1+2", "' @SUM", 'anna', '-3')
-    >>> safe("x;=cmd()"), safe("\uff1dcmd()")
-    ("x;'=cmd()", "'\uff1dcmd()")
+    >>> safe("x;=cmd()"), safe("\uff1dcmd()"), safe('x;"=cmd()')
+    ("x;'=cmd()", "'\uff1dcmd()", 'x;"\\'=cmd()')
     """
     text = visible(str(value))
     if not isinstance(value, str):
         return text
-    text = re.sub(rf"(;\s*)(?=[{re.escape(FORMULA)}])", r"\1'", text)
+    text = re.sub(rf"(;[\s\"]*)(?=[{re.escape(FORMULA)}])", r"\1'", text)
     return "'" + text if text.lstrip()[:1] in tuple(FORMULA) else text
 
 
@@ -92,12 +92,33 @@ def apply_overrides(rows: Sequence[Row], overrides: Sequence[dict[str, Any]]) ->
 
 
 def mark_what_counts(rows: Sequence[Row]) -> list[Row]:
-    """Of several submissions of one learner to one lab the best counts, of equals the last by name."""
-    best: dict[tuple[str, str], tuple[float, str]] = {}
+    """Of several submissions of one learner to one lab the best counts, of equals the last by name.
+
+    With it count those that answer only what it does not: a lab may be handed in as several files.
+    """
+    taken: dict[tuple[str, str], set[str]] = {}
+    counting = set()
+    for row in sorted(rows, key=lambda row: (row["final"], row["file"]), reverse=True):
+        who = (row["learner"], row["lab"])
+        parts = {one["exercise"] for one in row["exercises"] if one["state"] != NOT_ATTEMPTED} | set(row["overridden"])
+        if who not in taken or (parts and not parts & taken[who]):
+            counting.add(row["key"])
+            taken[who] = taken.get(who, set()) | parts
+    return [{**row, "counts": row["key"] in counting} for row in rows]
+
+
+def by_learner(rows: Sequence[Row]) -> list[Row]:
+    """What counts, with one row for each learner and lab: several parts become one."""
+    made: dict[tuple[str, str], Row] = {}
     for row in rows:
         who = (row["learner"], row["lab"])
-        best[who] = max(best.get(who, (-1.0, "")), (row["final"], row["file"]))
-    return [{**row, "counts": (row["final"], row["file"]) == best[(row["learner"], row["lab"])]} for row in rows]
+        if row["counts"] and who in made:
+            pairs = zip(made[who]["exercises"], row["exercises"], strict=True)
+            exercises = [one if one["state"] != NOT_ATTEMPTED or one["final"] else other for one, other in pairs]
+            row = {**made[who], "exercises": exercises, "final": round(made[who]["final"] + row["final"], 2)}
+        if row["counts"]:
+            made[who] = row
+    return list(made.values())
 
 
 # --- files ----------------------------------------------------------------------------------------------------------

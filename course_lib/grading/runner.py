@@ -180,8 +180,8 @@ def _why(kernel: RoomKernel, exercise: Exercise) -> str:
     if ended and ended.reason not in ("", "finished"):
         return f"No result: {ended.detail}."
     for error in kernel.errors:
-        name, says, line = error.get("raised"), str(error.get("says"))[:200], str(error.get("line"))[:120]
-        at = f" in line {error['number']}" if error.get("number") else ""
+        name, says, line = str(error.get("raised"))[:80], str(error.get("says"))[:200], str(error.get("line"))[:120]
+        at = f" in line {str(error['number'])[:8]}" if error.get("number") else ""
         if name != "NameError" or exercise.function not in says:
             return f"The cell raised {name}: {says}{at}" + (f": {line}" if line else "")
     return f"The cell defines no function {exercise.function}."
@@ -193,15 +193,8 @@ def run_nbval(notebooks: Sequence[Path], folder: Path, plugin: Grading) -> None:
 
     before, nbval.plugin.RunningKernel = nbval.plugin.RunningKernel, plugin.kernel
     os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
-    arguments = [
-        "-p",
-        "nbval.plugin",
-        "--nbval-lax",
-        f"--nbval-cell-timeout={plugin.room.limits.wall}",
-        "--color=no",
-        "-q",
-        "--tb=no",
-    ]
+    arguments = ["-p", "nbval.plugin", "--nbval-lax", f"--nbval-cell-timeout={plugin.room.limits.wall}"]
+    arguments += ["--color=no", "-q", "--tb=no"]
     arguments += ["-c", os.devnull, f"--rootdir={folder}", f"--confcutdir={folder}", "--capture=no"]
     idle = "cacheprovider doctest unraisableexception threadexception warnings logging faulthandler pastebin stepwise junitxml"
     for name in idle.split():

@@ -6,6 +6,7 @@ it: limits on time, memory, processes, output and file size only, and the gradeb
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -30,6 +31,7 @@ from .library import make_library
 
 BWRAP, NONE = "bubblewrap", "none"
 ROOM, WORK = "/room", "/work"
+OPEN_FOLDERS = ("/dev/shm", "/run/lock", "/tmp", "/var/tmp")
 MB = 1 << 20
 SLOWEST_START = 180.0  # seconds: on a machine that is busy with something else
 
@@ -129,7 +131,8 @@ class Channel:
         if not isinstance(message, dict):
             return None
         if message.get("kind") == "ended":
-            self.code = message["code"] if isinstance(message.get("code"), int) else 0
+            code = message.get("code")  # a large one would be a forged one, and could tell what the learner must not see
+            self.code = code if isinstance(code, int) and -64 <= code < 256 else 0
             return None
         if message.get("kind") == "broken":
             self.broken = "" if self.ready else str(message.get("says"))[:300]  # once learner code runs, it could say this
@@ -215,22 +218,9 @@ def bubblewrap_command(room: Path, limits: Limits, uid: int | None) -> list[str]
         if sys.prefix.startswith(f"{own}{os.sep}"):
             command += ["--ro-bind", sys.prefix, sys.prefix]  # an environment in the clone
         command += ["--remount-ro", str(own)]
-    command += [
-        "--proc",
-        "/proc",
-        "--dev",
-        "/dev",
-        "--ro-bind",
-        str(room),
-        ROOM,
-        "--dir",
-        "/tmp",
-        "--size",
-        str(MB),
-        "--tmpfs",
-        WORK,
-    ]
-    command += ["--remount-ro", "/"]
+    command += ["--proc", "/proc", "--dev", "/dev", "--ro-bind", str(room), ROOM]
+    command += ["--dir", "/tmp", "--size", str(MB), "--tmpfs", WORK]
+    command += ["--remount-ro", "/dev", "--remount-ro", "/"]  # what one exercise left there, the next would find
     for name, value in _environment(WORK).items():
         command += ["--setenv", name, value]
     return [*command, "--chdir", WORK, "--", *_python(ROOM)]
@@ -498,15 +488,21 @@ class Room:
             self._end_strays()
 
     def _end_strays(self) -> None:
-        """As root: whatever still runs as the room's own user."""
+        """As root: whatever still runs as the room's own user, or lies where everybody may write."""
         import psutil
 
+        if self.uid is None:
+            return
         for process in psutil.process_iter():
             try:
-                if self.uid is not None and process.uids().real == self.uid:
+                if process.uids().real == self.uid:
                     process.kill()
             except (psutil.Error, AttributeError):
                 continue
+        for path in (path for top in OPEN_FOLDERS if os.path.isdir(top) for path in Path(top).iterdir()):
+            with contextlib.suppress(OSError):
+                if path.lstat().st_uid == self.uid:
+                    shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
 
 
 def _own_memory(process: Any) -> int:

@@ -48,6 +48,9 @@ def splice(answer: Answer, exercise: Exercise, seed: int) -> Any:
     from nbformat.v4 import new_code_cell, new_notebook
 
     parts = [(CARRIED, source) for source in answer.carried] + [(LEARNER, answer.source)]
+    if answer.alone:  # what the cell does besides, such as to ask for input, may have ended it too early
+        alone = "\n".join(answer.alone)
+        parts.append((LEARNER, f"if {exercise.function!r} not in globals():\n    exec({alone!r})"))
     parts += [(QUESTION, source) for source in questions(exercise, seed)]
     cells = [
         new_code_cell(source, id=f"{part}-{number}", metadata={"course": part}) for number, (part, source) in enumerate(parts)

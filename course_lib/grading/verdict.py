@@ -62,7 +62,7 @@ def _result(entry: Any) -> tuple[Any, str]:
     try:
         value = unpack(entry.get("returned"))
         result = plain(value)
-    except (ValueError, RecursionError, OverflowError, MemoryError):
+    except (ValueError, TypeError, RecursionError, OverflowError, MemoryError):
         return Foreign("unreadable", ""), "returned something that cannot be read"
     if value is None:
         return None, "returned None: is there a return?"

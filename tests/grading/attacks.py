@@ -173,11 +173,40 @@ FORGING = [
     forging("kills-its-parent", "import os, signal\nfor pid in (os.getppid(), 1, 2, 3):\n    if pid != os.getpid() and pid:\n        try:\n            os.kill(pid, signal.SIGKILL)\n        except OSError:\n            pass\n" + STUB, wall=False),
 ]  # fmt: skip
 
+OPEN = ("/", "/dev", "/dev/pts", "/dev/shm", "/proc", "/room", "/run", "/run/lock", "/tmp", "/var/tmp", "/work")
+FORGED_CODE = """import gc, os, socket
+calls = []
+def recall_at_k(r, g, k):
+    calls.append((r, g, k))
+    if len(calls) > 6:
+        for one in gc.get_objects():
+            if type(one).__name__ == "Kernel":
+                one.send("ended", code=-int.from_bytes(repr(calls[-1]).encode()[:1500], "big"))
+                one.channel.shutdown(socket.SHUT_WR)
+        os._exit(0)
+    return 0.5
+"""
+FORGING += [
+    forging("tells-hidden-inputs-by-its-exit-code", FORGED_CODE),
+    forging(
+        "leaves-its-answer",
+        f"for top in {OPEN}:\n    try:\n        open(top + '/left-recall', 'w').write({RECALL!r})\n    except OSError:\n        pass\n"
+        + STUB,
+    ),
+    forging(
+        "takes-what-another-left",
+        f"import os\nfor top in {OPEN}:\n    if os.path.exists(top + '/left-recall'):\n        exec(open(top + '/left-recall').read())\n"
+        "        os.remove(top + '/left-recall')\nrecall_at_k",
+        wall=True,
+    ),
+]
+
 FORGED_WIRE = "import course_room.wire as wire\nwire.pack = lambda value: {}\ndef recall_at_k(r, g, k):\n    return 1.0"
 """Answers that no honest writer makes: the reader on the other side must stand them."""
 
 ROBUSTNESS = [
-    robust("sys-exit", "import sys\nsys.exit(0)\n" + RECALL, says="SystemExit"),
+    robust("sys-exit", "import sys\nsys.exit(0)\n" + RECALL, points=(2, 2)),
+    robust("sys-exit-when-called", "def recall_at_k(r, g, k):\n    import sys\n    sys.exit(0)", says="SystemExit"),
     robust("os-exit", "import os\nos._exit(0)\n" + RECALL, says="ended Python"),
     robust("exit-when-called", "def recall_at_k(r, g, k):\n    import os\n    os._exit(0)", says="ended Python"),
     robust("segfault", "import ctypes\nctypes.string_at(0)\n" + RECALL, says="crashed"),
@@ -203,8 +232,8 @@ ROBUSTNESS = [
     robust("half-a-character", "def recall_at_k(r, g, k):\n    return '\\ud800'"),
     robust("repr-raises", "class R:\n    def __repr__(self):\n        raise SystemExit\ndef recall_at_k(r, g, k):\n    return R()"),
     robust("disk-fill", "n = 0\nwhile True:\n    try:\n        with open(f'fill-{n}', 'wb') as stream:\n            stream.write(b'x' * 30_000_000)\n    except OSError:\n        break\n    n += 1\n    if n > 20:\n        break\n" + RECALL, points=(2, 2)),
-    robust("network", "import socket\nsocket.create_connection(('192.0.2.1', 80), timeout=1)\n" + RECALL, says="raised"),
-    robust("input", "input('your answer? ')\n" + RECALL, says="EOFError"),
+    robust("network", "import socket\nline = socket.create_connection(('192.0.2.1', 80), timeout=1)\n" + RECALL.replace("    if", "    line.fileno()\n    if"), says="raised"),
+    robust("input", "word = input('your answer? ')\n" + RECALL.replace("    if", "    word.upper()\n    if"), says="EOFError"),
     robust("planted-modules", "for name in ('json', 'random', 'traceback', 'numpy', 'course_answers'):\n    open(name + '.py', 'w').write('raise SystemExit')\nimport sys, os\nsys.path.insert(0, os.getcwd())\n" + RECALL, points=(2, 2)),
     robust("damaged-builtins", "import builtins\nfor name in ('len', 'open', 'print', 'isinstance', '__import__', 'type'):\n    delattr(builtins, name)"),
     robust("damaged-folder", "import os, shutil\nshutil.rmtree(os.getcwd(), ignore_errors=True)\nos.chdir('/')\n" + RECALL, points=(2, 2)),
@@ -224,13 +253,20 @@ ROBUSTNESS = [
     robust("nothing-but-lines", "\n" * 90_000 + RECALL, points=(2, 2)),
     robust("deep-attributes", "def recall_at_k(r, g, k):\n    raise NotImplementedError" + ".a" * 700),
     robust("too-long-a-cell", "# " + "x" * 100_001 + "\n" + RECALL),
+    robust("long-name-of-an-error", "import gc\nfor one in gc.get_objects():\n    if type(one).__name__ == 'Kernel':\n        one.send('error', raised='x' * 1_000_000, says='', line='', number='y' * 1_000_000)"),
+    robust("many-wide-texts", FORGED_WIRE.format("[{'array': ['a'], 'dtype': '<U15000000'}] * 2_000")),
+    robust("key-of-keys", "def recall_at_k(r, g, k):\n    return {('a', ('b', 1)): 2}", says="cannot be read"),
+    robust("very-deep-attributes", "x = y" + ".a" * 40_000 + "\n" + RECALL),
+    robust("half-a-character-in-the-source", "# \ud800\n" + RECALL, says="surrogates"),
+    robust("lines-of-spaces", "\n".join(" " * 45_000 for _ in range(2)) + "\n" + RECALL + "x = (", says="SyntaxError"),
+    Submission("robustness", "much-to-carry", book([SETUP, code("x = 1\n" + "x += 1\n" * 9_000), code(CHUNKS, "01.1"), code(RECALL + "x", "01.3")]), points=(2, 2)),
     robust("script-in-error", "def recall_at_k(r, g, k):\n    raise ValueError('<script>alert(1)</script>')", says="ValueError"),
 ]  # fmt: skip
 
 
-def _zip(**files: bytes) -> bytes:
+def _zip(packed: int = zipfile.ZIP_DEFLATED, **files: bytes) -> bytes:
     stream = io.BytesIO()
-    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
+    with zipfile.ZipFile(stream, "w", packed) as archive:
         for name, content in files.items():
             archive.writestr(name, content)
     return stream.getvalue()
@@ -281,7 +317,14 @@ FILES = [
     Submission("files", "zip-slip", write=_file("zip-slip.zip", _zip(**{"../../../escaped.ipynb": HONEST_BOOK})), points=(2, 2)),
     Submission("files", "zip-of-twins", write=_file("zip-of-twins.zip", _zip(**{"./a.ipynb": HONEST_BOOK, "a.ipynb": HONEST_BOOK})), points=(2, 2)),
     broken("zip-of-many", write=_file("zip-of-many.zip", _zip(**{f"{n:03}.ipynb": b"{}" for n in range(60)})), says="more than 40", rows=41),
+    Submission("files", "zip-of-unequal-twins", write=_file("zip-of-unequal-twins.zip", _zip(**{"./a.ipynb": HONEST_BOOK, "a.ipynb": HONEST_BOOK + b" "})), points=(2, 2), rows=2),
+    Submission("files", "zip-with-damage", write=_file("zip-with-damage.zip", _zip(zipfile.ZIP_STORED, **{"z.ipynb": b"whole", "a.ipynb": HONEST_BOOK}).replace(b"whole", b"holes", 1)), points=(2, 2), rows=2),
     Submission("files", "a;=cmd()", HONEST_BOOK, points=(2, 2)),
+    Submission("files", 'a;"=cmd()', HONEST_BOOK, points=(2, 2)),
+    Submission("files", "\u00e9mile", write=_file("e\u0301mile.ipynb", HONEST_BOOK), points=(2, 2)),
+    Submission("files", "long-kind-of-cell", book([SETUP, code(CHUNKS, "01.1"), {**code(RECALL, "01.3"), "cell_type": "x" * 1_000_000}]), points=(2, 2)),
+    Submission("files", "deep-kind-of-cell", HONEST_BOOK.replace(b'"code"', b"[" * 900 + b"]" * 900, 1), points=(2, 2)),
+    Submission("files", "answer-deleted", book([SETUP, code(CHUNKS, "01.1"), {**code("### Exercise 01.3 · Recall\n\n●●○ · 10 minutes"), "cell_type": "markdown"}]), points=(2, 0), says="no cell that answers it"),
     Submission("files", "=cmd()", HONEST_BOOK, points=(2, 2)),
     Submission("files", "new\\nline", write=_file("new\nline.ipynb", HONEST_BOOK), points=(2, 2)),
     Submission("files", "<b>bold&", HONEST_BOOK, points=(2, 2)),
@@ -336,6 +379,51 @@ HONEST = [
     honest("own-class", book([SETUP, code("class Hit:\n    def __init__(self, top):\n        self.top = top\n    def of(self, fact):\n        return any(o in self.top for o in fact)"), code(CHUNKS, "01.1"), code("def recall_at_k(ranking, gold, k):\n    hit = Hit(ranking[:k])\n    return sum(hit.of(f) for f in gold) / len(gold) if gold else 0.0", "01.3")])),
     honest("other-editor", json.dumps({"cells": [{**code(text), "metadata": {"id": name, "colab": {"base_uri": "x"}}} for name, text in (("q1", CHUNKS), ("q2", RECALL))], "metadata": {"colab": {"provenance": []}, "kernelspec": {"name": "python3"}}, "nbformat": 4, "nbformat_minor": 0}).encode()),
     honest("spoils-its-arguments", with_cell(RECALL.replace("    if not gold", "    ranking, gold = list(ranking), list(gold)\n    if not gold"))),
+]  # fmt: skip
+
+R, HITS = (
+    "def recall_at_k(ranking, gold, k):\n    if not gold:\n        return 0.0\n",
+    "sum(any(o in ranking[:k] for o in f) for f in gold)",
+)
+
+
+def beside(name: str, other: str, answer: str) -> Submission:
+    """A right answer that needs what another cell before it makes."""
+    return honest(name, book([SETUP, code(other), code(CHUNKS, "01.1"), code(answer, "01.3"), CHECK]))
+
+
+ONE = R + f"    return ONE * {HITS} / len(gold)"
+HONEST += [
+    honest("asks-first", with_cell("name = input('name? ')\n" + RECALL)),
+    honest("connects-first", with_cell("from google.colab import drive\ndrive.mount('/content')\n" + RECALL)),
+    honest("tests-first", with_cell("assert recall_at_k(['a'], [['a']], 1) == 1\n" + RECALL)),
+    honest("as-a-program", with_cell(RECALL + "\nif __name__ == '__main__':\n    print(recall_at_k(['a'], [['a']], 1), input('again?'))")),
+    beside("remainder-at-the-line-start", "import numpy as num", R + f"    print('%d of %d'\n        % (1, 2))\n    return float(num.float64({HITS})) / len(gold)"),
+    beside("rare-line-ends-in-a-string", "import numpy as num", R + f"    print('a\u2028b\x0cc')\n    return float(num.float64({HITS})) / len(gold)"),
+    honest("template-with-remainders", with_cell('T = """\n%d/%d\n"""\n' + R + f"    a, b = map(int, (T % ({HITS}, len(gold))).strip().split('/'))\n    return a / b")),
+    beside("shell-beside", "files = !ls\nONE = 1", ONE),
+    beside("star-import", "from math import *", R + "    return fsum(any(o in ranking[:k] for o in f) for f in gold) / len(gold)"),
+    beside("table-filled-later", "T = {}\nT['hit'] = 1\nT['miss'] = 0", R + "    return sum(T['hit' if any(o in ranking[:k] for o in f) else 'miss'] for f in gold) / len(gold)"),
+    beside("set-filled-later", "S = set()\nS.add(True)", R + "    return sum(any(o in ranking[:k] for o in f) in S for f in gold) / len(gold)"),
+    beside("list-made-longer", "S = []\nS += [True]", R + "    return sum(any(o in ranking[:k] for o in f) in S for f in gold) / len(gold)"),
+    beside("table-filled-in-a-loop", "T = {}\nfor b in (True, False):\n    T[b] = int(b)", R + "    return sum(T[any(o in ranking[:k] for o in f)] for f in gold) / len(gold)"),
+    beside("counts-its-calls", "calls = 0", R.replace("    if", "    global calls\n    calls += 1\n    if") + f"    return {HITS} / len(gold)"),
+    beside("import-or-else", "try:\n    import orjson as fast\nexcept ImportError:\n    import json as fast", R + f"    return fast.loads(fast.dumps({HITS})) / len(gold)"),
+    beside("helper-in-a-block", "if True:\n    def hit(f, top):\n        return any(o in top for o in f)", R + "    return sum(hit(f, ranking[:k]) for f in gold) / len(gold)"),
+    beside("constant-in-a-with", "import contextlib\nwith contextlib.suppress(Exception):\n    ONE = 1", ONE),
+    beside("walrus-and-match", "print(ONE := 1)", f"def recall_at_k(ranking, gold, k):\n    match gold:\n        case []:\n            return 0.0\n        case _ if (top := ranking[:k]) is not None:\n            return ONE * {HITS} / len(gold)"),
+    beside("two-modules-of-a-package", "import xml.etree.ElementTree\nimport xml.sax", R + f"    xml.etree.ElementTree.Element('a')\n    return {HITS} / len(gold)"),
+    beside("types-and-constants", "from typing import TypeAlias\nRanking: TypeAlias = list[str]\nFacts = list[list[str]]\nK, *_ = 3, 4", f"def recall_at_k(ranking: Ranking, gold: Facts, k: int = K) -> float:\n    return {HITS} / len(gold) if gold else 0.0"),
+    beside("decorated", "import functools\ndef kept(f):\n    @functools.wraps(f)\n    def inner(*a, **k):\n        return f(*a, **k)\n    return inner", "@kept\n" + RECALL),
+    honest("helper-made-anew-below", book([SETUP, code("def hit(f, top):\n    return any(o in top for o in f)"), code(CHUNKS, "01.1"), code(R + "    return sum(hit(f, ranking[:k]) for f in gold) / len(gold)", "01.3"), CHECK, code("def hit(rank):\n    return 1 / rank")])),
+    honest("wrapped-below-without-ids", book([SETUP, code(CHUNKS), code(RECALL), code("kept = lambda f: lambda *a: f(*a)"), code("recall_at_k = kept(recall_at_k)")], lab="")),
+    honest("name-reused-for-the-result", book([SETUP, code(CHUNKS), code(RECALL), code("recall_at_k = recall_at_k(['a'], [['a']], 1)")], lab="")),
+    honest("class-with-call", with_cell(f"class Recall:\n    def __call__(self, ranking, gold, k):\n        return {HITS} / len(gold) if gold else 0.0\nrecall_at_k = Recall()")),
+    honest("partial", with_cell(f"from functools import partial\ndef share(of, ranking, gold, k):\n    return {HITS} / of(gold) if gold else 0.0\nrecall_at_k = partial(share, len)")),
+    honest("progress-bar", with_cell("from tqdm.auto import tqdm\n" + RECALL.replace("in gold)", "in tqdm(gold))"))),
+    honest("saved-widgets", book([SETUP, code(CHUNKS, "01.1"), code(RECALL, "01.3")], widgets={"application/vnd.jupyter.widget-state+json": {"state": {str(n): {"value": float("nan")} for n in range(500)}}})),
+    honest("colab-form", json.dumps({"cells": [{"cell_type": "code", "source": text.splitlines(True), "metadata": {"id": name, "cellView": "form"}} for name, text in (("a", "from google.colab import drive\nimport numpy as num"), ("b", "#@title Chunks\n" + CHUNKS), ("c", '#@title Recall { vertical-output: true }\nk0 = 3 #@param {type:"slider"}\n' + RECALL + "num.sum(3)"))], "metadata": {"colab": {"provenance": []}, "accelerator": "GPU"}, "nbformat": 4, "nbformat_minor": 0}).encode()),
+    honest("deepnote", json.dumps({"cells": [{"cell_type": "code", "source": text, "metadata": {"cell_id": "00", "deepnote_cell_type": "code"}, "block_group": "x"} for text in (CHUNKS, RECALL)], "metadata": {"deepnote": {}}, "nbformat": 4, "nbformat_minor": 2}).encode()),
 ]  # fmt: skip
 
 CORPUS = [*FORGING, *ROBUSTNESS, *FILES, *HONEST]

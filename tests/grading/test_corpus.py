@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import json
 from collections import Counter
 from pathlib import Path
 
@@ -33,6 +34,7 @@ def test_each_submission_gets_its_row(graded, one):
     told = " ".join([row["reason"], *(e["message"] for e in row["exercises"])])
     assert one.says in told
     assert row["reason"] or row["state"] == "graded"
+    assert len(json.dumps(row)) < 200_000
     for exercise in row["exercises"]:
         assert exercise["message"] or exercise["state"] == "passed"
         assert len(exercise["message"]) < 2_000
@@ -60,6 +62,7 @@ def test_forgers_are_in_the_integrity_report(graded):
 def test_names_that_a_spreadsheet_would_run_are_text(graded):
     text = graded.book.read_text(encoding="utf-8")
     assert "'=cmd()" in text and "\n=cmd()" not in text and "new\nline" not in text and ";=cmd()" not in text
+    assert 'a;""\'=cmd()' in text
 
 
 def test_feedback_is_escaped_and_tells_no_hidden_case(graded):

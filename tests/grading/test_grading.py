@@ -27,7 +27,7 @@ from course_lib.exercises.registry import LABS, exercises_of
 from course_lib.grading import find, library, release, reports
 from course_lib.grading.grade import grade_folder, read_results
 from course_lib.grading.room import wire
-from course_lib.grading.sandbox import BWRAP, NONE, Room, bubblewrap_problem, choose_level
+from course_lib.grading.sandbox import BWRAP, NONE, OPEN_FOLDERS, Room, bubblewrap_problem, choose_level
 from course_lib.grading.splice import grading_cases, questions, splice
 from course_lib.grading.verdict import judge_answers
 from course_lib.workspace import shipped_labs
@@ -106,7 +106,7 @@ def test_the_room_provides_what_the_solutions_use():
     given = {name for names in library.PROVIDED.values() for name in names} | {"check", "hint", "quiz", "progress"}
     for path in sorted((Path(library.PACKAGE).parent / "solutions").glob("*.py")):
         cells = [cell for cell in read_source(path).cells if cell.cell_type == "code"]
-        trees = [tree for cell in cells if (tree := find.parse(cell.source))]
+        trees = [tree for cell in cells if (tree := find.parse(cell.source)[1])]
         imported = {
             alias.asname or alias.name
             for tree in trees for node in ast.walk(tree)
@@ -114,7 +114,7 @@ def test_the_room_provides_what_the_solutions_use():
         }  # fmt: skip
         for cell in cells:
             if cell.metadata.get("exercise"):
-                used = {node.id for node in ast.walk(find.parse(cell.source)) if isinstance(node, ast.Name)}
+                used = {node.id for node in ast.walk(find.parse(cell.source)[1]) if isinstance(node, ast.Name)}
                 assert used & imported <= given, path.name
 
 
@@ -155,6 +155,8 @@ def test_calls_that_no_answer_needs_are_refused():
         "unshare(0x10000000)",
         "memfd_create(b'x', 0)",
         "shmget(0, 1 << 20, 0o600)",
+        "semget(77, 1, 0o1600)",
+        "msgget(77, 0o1600)",
         "ptrace(16, 1, 0, 0)",
         "setuid(0)",
         "mount(b'x', b'/', b'tmpfs', 0, 0)",
@@ -197,6 +199,17 @@ def test_a_room_that_was_killed_is_replaced():
         room.process.kill()
         room.process.wait()
         assert run(room, "print(2)")[0]["text"] == "2\n"
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="whose files they are is known to root only")
+def test_without_a_wall_nothing_is_left_where_everybody_may_write():
+    folders = [Path(one) for one in OPEN_FOLDERS if os.path.isdir(one)]
+    with Room(NONE, LIMITS) as room:
+        name = f"left-{room.uid}"
+        source = f"import os\nfor one in {list(map(str, folders))}:\n    os.makedirs(one + '/{name}/deep')\n    open(one + '/{name}/deep/file', 'w')\nprint('made')"
+        assert run(room, source)[0]["text"] == "made\n"
+        assert all((folder / name).exists() for folder in folders)
+    assert not [folder for folder in folders if (folder / name).exists()]
 
 
 def test_without_fork_a_fresh_process_does_the_same():
@@ -434,19 +447,21 @@ def test_a_clean_notebook_has_nothing_of_the_learners_but_the_cell():
 @pytest.mark.parametrize(
     "text",
     [
-        '{"array": ["a"], "dtype": "<U500000000"}',
-        '{"array": ["a", "b"], "dtype": "U"}',
         '{"array": [1, 2], "dtype": "' + "i4," * 1000 + 'i4"}',
         '{"dict": [' + ", ".join(f"[{number}, 0]" for number in range(3000)) + "]}",
         '{"set": [' + ", ".join(map(str, range(3000))) + "]}",
         '{"dict": 3}',
         '{"foreign": 1}',
     ],
-    ids=["giant", "no size", "structure", "keys", "set", "no pairs", "half"],
+    ids=["structure", "keys", "set", "no pairs", "half"],
 )
 def test_values_that_no_writer_makes_are_refused(text):
     with pytest.raises(ValueError):
         wire.loads(text)
+
+
+def test_an_array_of_texts_is_no_wider_than_these():
+    assert wire.loads('{"array": ["a"], "dtype": "<U500000000"}') == ["a"]
 
 
 def test_a_dictionary_with_too_many_keys_is_no_answer():

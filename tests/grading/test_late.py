@@ -16,6 +16,7 @@ from course_lib.errors import CourseError
 from course_lib.exercises.registry import exercises_of
 from course_lib.grading import late, lms, release, reports
 from course_lib.grading.grade import RESULTS, RUN
+from course_lib.grading.intake import visible
 
 DUE = "2027-03-31T18:00"
 DAY = timedelta(days=1)
@@ -248,6 +249,29 @@ def test_moodle_finds_people_by_both_names_but_not_by_one(tmp_path):
     roster = lms.read_roster(tmp_path / "moodle.csv", "moodle")
     text, unknown = lms.export(counted(row("Anna Berg_99_assignsubmission_file", 3), row("cole", 2)), "moodle", roster)
     assert list(csv.reader(io.StringIO(text)))[1:] == [["Anna", "Berg", "17", "anna@uni", "3"]] and unknown == ["cole"]
+
+
+def test_parts_of_a_lab_count_together():
+    total = sum(one.points for one in exercises_of("01"))
+    first, rest, again = row("anna", total, file="1.ipynb"), row("anna", total, file="2.ipynb"), row("anna", 1, file="3.ipynb")
+    for place, (one, other) in enumerate(zip(first["exercises"], rest["exercises"])):
+        (other if place == 0 else one).update(state="not attempted", points=0)
+    rows = counted(first, again, rest, row("ben", 1))
+    assert [one["file"] for one in rows if one["counts"]] == ["1.ipynb", "2.ipynb", "a.ipynb"]
+    (whole, _) = reports.by_learner(rows)
+    assert whole["final"] == total and all(one["points"] for one in whole["exercises"])
+    assert table(lms.export(rows, "plain")[0])["anna"]["points"] == str(total)
+
+
+def test_a_time_that_no_calendar_has_is_late():
+    came = [late.Lateness().submitted({"learner": "anna", "changed": seconds}) for seconds in (2.0**60, -(2.0**60))]
+    assert [one.year for one in came] in ([9892, 1970], [9892, 1969])
+
+
+def test_accents_are_the_same_however_they_are_written(tmp_path):
+    (tmp_path / "moodle.csv").write_text("Username\n\u00e9mile\n", encoding="utf-8")
+    roster = lms.read_roster(tmp_path / "moodle.csv", "moodle")
+    assert lms.export(counted(row(visible("e\u0301mile"), 3)), "moodle", roster)[1] == []
 
 
 def test_tables_without_a_roster_name_learners_as_they_came():

@@ -79,73 +79,22 @@ def reach(folders: list[str]) -> None:
             os.close(handle)
 
 
-# System calls that no answer needs: other namespaces and mounts, other processes' memory, memory that no limit counts.
+# System calls that no answer needs: other namespaces and mounts, other processes' memory, memory that no limit counts, what stays
+# in the system when its process has ended (System V's and POSIX's queues and semaphores).
 CALLS = {
     "x86_64": (
         0xC000003E,
-        (
-            29,
-            101,
-            155,
-            161,
-            165,
-            166,
-            248,
-            249,
-            250,
-            272,
-            298,
-            304,
-            308,
-            310,
-            311,
-            319,
-            321,
-            323,
-            425,
-            428,
-            429,
-            430,
-            432,
-            438,
-            442,
-            447,
-        ),
+        (29, 64, 68, 101, 155, 161, 165, 166, 240, 248, 249, 250, 272, 298, 304, 308, 310, 311, 319, 321,
+         323, 425, 428, 429, 430, 432, 438, 442, 447),
         {"clone": 56, "clone3": 435, "socket": 41},
     ),
     "aarch64": (
         0xC00000B7,
-        (
-            39,
-            40,
-            41,
-            51,
-            97,
-            117,
-            194,
-            217,
-            218,
-            219,
-            241,
-            265,
-            268,
-            270,
-            271,
-            279,
-            280,
-            282,
-            425,
-            428,
-            429,
-            430,
-            432,
-            438,
-            442,
-            447,
-        ),
+        (39, 40, 41, 51, 97, 117, 180, 186, 190, 194, 217, 218, 219, 241, 265, 268, 270, 271, 279, 280,
+         282, 425, 428, 429, 430, 432, 438, 442, 447),
         {"clone": 220, "clone3": 435, "socket": 198},
     ),
-}
+}  # fmt: skip
 LOAD, EQUAL, AT_LEAST, ANY_BIT, RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
 ALLOW, REFUSE = 0x7FFF0000, 0x00050000  # REFUSE carries the error's number
 

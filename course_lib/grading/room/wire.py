@@ -7,7 +7,6 @@ from typing import Any
 
 DEEPEST, LONGEST = 40, 1_000_000
 MOST_KEYS = 2_000  # of one dictionary or set: whoever chooses the keys could make more of them very slow
-MOST_BYTES = 64 << 20  # of one array
 SHOWN, NAMED = 160, 80
 
 
@@ -110,10 +109,6 @@ def unpack(value: Any) -> Any:
         raise ValueError(f"this is not a packed value: {type(error).__name__}") from error
 
 
-def _count(rows: Any) -> int:
-    return sum(map(_count, rows)) if isinstance(rows, list) else 1
-
-
 def _array(value: Any) -> Any:
     import numpy as np
 
@@ -121,10 +116,8 @@ def _array(value: Any) -> Any:
         raise ValueError("no kind of number")
     kind = np.dtype(name)
     rows = unpack(value["array"])
-    if kind.kind not in "biufU":
-        return rows  # an array of objects: judged as the list that it holds
-    if not kind.itemsize or kind.itemsize * _count(rows) > MOST_BYTES:
-        raise ValueError(f"an array of more than {MOST_BYTES >> 20} MB")
+    if kind.kind not in "biuf":
+        return rows  # of texts, which can be made as wide as one likes, or of objects: judged as the list that it holds
     array = np.array(rows, dtype=kind)
     array.flags.writeable = bool(value.get("writeable", True))
     return array
