@@ -35,7 +35,7 @@ def safe(value: object) -> str:
     >>> safe("=cmd()"), safe("-1+2"), safe(" @SUM"), safe("anna"), safe(-3)
     ("'=cmd()", "'-1+2", "' @SUM", 'anna', '-3')
     >>> safe("x;=cmd()"), safe("\uff1dcmd()"), safe('x;"=cmd()')
-    ("x;'=cmd()", "'\uff1dcmd()", 'x;"\'=cmd()')
+    ("x;'=cmd()", "'\uff1dcmd()", 'x;"\\'=cmd()')
     """
     text = visible(str(value))
     if not isinstance(value, str):
