@@ -192,6 +192,7 @@ def run_nbval(notebooks: Sequence[Path], folder: Path, plugin: Grading) -> None:
     import nbval.plugin
 
     before, nbval.plugin.RunningKernel = nbval.plugin.RunningKernel, plugin.kernel
+    plugins = os.environ.get("PYTEST_DISABLE_PLUGIN_AUTOLOAD")
     os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
     arguments = ["-p", "nbval.plugin", "--nbval-lax", f"--nbval-cell-timeout={plugin.room.limits.wall}"]
     arguments += ["--color=no", "-q", "--tb=no"]
@@ -204,6 +205,8 @@ def run_nbval(notebooks: Sequence[Path], folder: Path, plugin: Grading) -> None:
             pytest.main([*arguments, *map(str, notebooks)], plugins=[plugin])
     finally:
         nbval.plugin.RunningKernel = before
+        os.environ.pop("PYTEST_DISABLE_PLUGIN_AUTOLOAD")
+        os.environ.update({} if plugins is None else {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": plugins})
         for kernel in plugin.kernels:
             kernel.stop()
 
