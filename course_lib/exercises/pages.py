@@ -13,6 +13,7 @@ from typing import Any
 
 from ..errors import CourseError
 from ..widgets.safe_html import escaped
+from ..workspace import lab_title
 from .answers import answer_in_notebook
 from .cards import progress_rows
 from .judge import PASSED
@@ -38,7 +39,11 @@ h2 { font-size: 1.15rem; margin: 1.6rem 0 .3rem; }
 .quiet { color: var(--quiet); }
 table { border-collapse: collapse; width: 100%; }
 caption { text-align: left; color: var(--quiet); padding-bottom: .2rem; }
-th, td { text-align: left; padding: .3rem .6rem .3rem 0; border-bottom: 1px solid var(--line); vertical-align: top; overflow-wrap: anywhere; }
+th, td { text-align: left; padding: .3rem .6rem .3rem 0; border-bottom: 1px solid var(--line); vertical-align: top; }
+td:first-child { white-space: nowrap; }
+table.fixed { table-layout: fixed; }
+.fixed th:first-child { width: 21%; } .fixed th:nth-child(3) { width: 30%; } .fixed th:last-child { width: 16%; }
+.day { white-space: nowrap; }
 td.number, th.number { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }
 td.passed { color: var(--passed); font-weight: 700; }
 td.failed { color: var(--failed); font-weight: 700; }
@@ -60,7 +65,7 @@ def _page(title: str, body: str) -> str:
 
 
 def _table(caption: str, heads: Sequence[str], rows: Sequence[Sequence[str]], marks: Sequence[str] = ()) -> str:
-    """A table of HTML; the last column holds numbers. ``marks`` are classes of the cells of the third column."""
+    """A table of HTML; the last column holds numbers. ``marks`` are classes of the cells of the third column, all columns then fixed."""
     ends = [""] * (len(heads) - 1) + [' class="number"']
     top = "".join(f'<th scope="col"{end}>{escaped(head)}</th>' for head, end in zip(heads, ends, strict=True))
     body = []
@@ -69,7 +74,8 @@ def _table(caption: str, heads: Sequence[str], rows: Sequence[Sequence[str]], ma
         if marks and marks[at]:
             cells[2] = f' class="{escaped(marks[at])}"'
         body.append("<tr>" + "".join(f"<td{end}>{cell}</td>" for cell, end in zip(row, cells, strict=True)) + "</tr>")
-    return f"<table>\n<caption>{escaped(caption)}</caption>\n<tr>{top}</tr>\n" + "\n".join(body) + "\n</table>"
+    fixed = ' class="fixed"' if marks else ""
+    return f"<table{fixed}>\n<caption>{escaped(caption)}</caption>\n<tr>{top}</tr>\n" + "\n".join(body) + "\n</table>"
 
 
 # --- progress -------------------------------------------------------------------------------------------------------
@@ -93,7 +99,7 @@ def progress_page(rows: Sequence[Row]) -> str:
         ]
         marks = [state if state in signs else "" for _, _, state, _, _ in mine]
         parts += [
-            f"<h2>Lab {number} · {escaped(name[3:].replace('_', ' '))}</h2>",
+            f"<h2>Lab {number} · {escaped(lab_title(name))}</h2>",
             _table(f"{got} of {there} points", ("exercise", "title", "state", "points"), cells, marks),
         ]
     return _page("Your progress · Open Book, Closed Book", "\n".join(parts))
@@ -145,10 +151,9 @@ def certificate_page(data: dict[str, Any]) -> str:
     """A certificate as a page: the same page for the same data. The data are in it too, for :func:`verify`."""
     cells = [
         [
-            escaped(str(one["id"])),
-            escaped(str(one["title"])),
-            escaped(str(one["day"])),
-            f"<code>{escaped(str(one['answer']))}</code>" if one["answer"] else "not recorded",
+            escaped(one["id"]),
+            escaped(one["title"]) + "<br>" + (f"<code>{escaped(one['answer'])}</code>" if one["answer"] else "not recorded"),
+            f'<span class="day">{escaped(one["day"])}</span>',
             escaped(str(one["points"])),
         ]
         for one in data["passed"]
@@ -160,11 +165,7 @@ def certificate_page(data: dict[str, Any]) -> str:
         '<p class="quiet">RAG or fine-tuning? A course that measures every claim on your own laptop.</p>',
         f'<p class="name">{html.escape(data["name"])}</p>',
         f"<p>has passed the public cases of these {len(data['passed'])} exercises: {points}.</p>",
-        _table(
-            "Each answer by the SHA-256 of its function",
-            ("exercise", "title", "passed on", "answer (SHA-256)", "points"),
-            cells,
-        ),
+        _table("Each with the SHA-256 of the answer", ("exercise", "answer", "passed on", "points"), cells),
         "<h2>What this shows, and what it does not</h2>",
         f'<p class="seal">Made on {escaped(str(data["made"]))} with {escaped(str(data["course"]))}. '
         f"Seal: <code>{seal(data)}</code></p>",

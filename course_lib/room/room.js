@@ -53,7 +53,7 @@ function drawExercise(exercise) {
   const seats = { passed: [], trying: [], stuck: [], none: [] };
   for (const seat of room.seats) seats[stateOf(seat, exercise.id)].push(seat.seat);
   const trying = seats.trying.length + seats.stuck.length;
-  const counts = `${seats.passed.length} passed · ${trying} tried · ${seats.none.length} not yet`;
+  const counts = `${seats.passed.length} passed · ${trying} trying · ${seats.none.length} not yet`;
   const bar = make("div", "bar");
   bar.setAttribute("aria-hidden", "true");
   for (const state of ["passed", "trying", "stuck"]) {
@@ -70,7 +70,7 @@ function drawExercise(exercise) {
 function drawSeat(seat, exercises) {
   const states = exercises.map((exercise) => stateOf(seat, exercise.id));
   const number = make("div", "number", "", make("span", "hidden", "Seat "), String(seat.seat));
-  if (seat.quiet >= 10) number.append(make("small", "", `quiet ${seat.quiet} min`));
+  if (seat.quiet >= 10) number.append(make("small", "", "", make("span", "hidden", " quiet for "), `${seat.quiet} min`));
   const marks = make("div", "marks");
   exercises.forEach((exercise, at) => {
     const mark = make("span", `mark ${states[at]}`, SIGNS[states[at]]);

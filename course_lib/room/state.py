@@ -17,7 +17,7 @@ from typing import Any
 from ..errors import CourseError
 from ..exercises.registry import LABS, Exercise, exercises_of
 from ..places import data_folder
-from ..workspace import atomic_write
+from ..workspace import atomic_write, lab_title
 
 LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"  # without I, O, 0 and 1, which look alike on a wall
 MOST_SEATS = 200
@@ -71,6 +71,7 @@ class Room:
         self.seats: dict[int, dict[str, Any]] = {}
         self.told: str | None = None  # what the facilitator should know
         self.known: dict[str, Exercise] = {one.id: one for lab in LABS for one in exercises_of(lab)}
+        self.labs = labs_shown(list(self.known.values()))
         self._lock = threading.Lock()
         self._rates: dict[int, tuple[float, float]] = {}  # by seat: messages left, at what time
         self._guesses: dict[str, tuple[int, float]] = {}  # by address: wrong codes, locked until
@@ -222,7 +223,7 @@ class Room:
             now = self.clock()
             seats = [self._shown(number, row, now) for number, row in sorted(self.seats.items())]
             told, code = self.told, f"{self.code[:4]}-{self.code[4:]}"
-        return {"code": code, "told": told, "most": self.many, "labs": labs_shown(list(self.known.values())), "seats": seats}
+        return {"code": code, "told": told, "most": self.many, "labs": self.labs, "seats": seats}
 
     def _shown(self, number: int, row: dict[str, Any], now: float) -> dict[str, Any]:
         marks = {id: mark for id, mark in row["exercises"].items() if id in self.known}
@@ -248,5 +249,5 @@ def labs_shown(exercises: Sequence[Exercise]) -> list[dict[str, Any]]:
     labs = []
     for number, name in LABS.items():
         mine = [{"id": one.id, "title": one.title, "minutes": one.minutes} for one in exercises if one.lab == number]
-        labs.append({"number": number, "name": name[3:].replace("_", " "), "exercises": mine})
+        labs.append({"number": number, "name": lab_title(name), "exercises": mine})
     return labs
