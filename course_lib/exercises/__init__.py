@@ -12,8 +12,8 @@ from . import seat as _seat
 from .answers import answer_hash
 from .cards import Card, QuizCard, RecallCard, hint_card, outcome_card, progress_rows
 from .judge import FAILED, NOT_ATTEMPTED, PASSED, Outcome, judge
-from .recall import drawn, key_of, note_answer
 from .registry import LABS, QuizQuestion, get_exercise, quiz_of
+from .spaced_recall import drawn, key_of, note_answer
 
 __all__ = ["FAILED", "LABS", "NOT_ATTEMPTED", "PASSED", "Outcome", "check", "hint", "judge", "progress", "quiz", "recall"]
 

@@ -7,10 +7,9 @@ import datetime
 import pytest
 
 import course_lib
-from course_lib.exercises import recall as recalling
 from course_lib.exercises.progress import read_table
-from course_lib.exercises.recall import choose, drawn, earlier_questions, key_of, note_answer, recall_file
 from course_lib.exercises.registry import LABS, quiz_of
+from course_lib.exercises.spaced_recall import _rank, choose, drawn, earlier_questions, key_of, note_answer, quizzes_file
 
 TODAY = datetime.date(2026, 11, 23)
 
@@ -49,8 +48,8 @@ def test_a_right_answer_doubles_the_days_and_a_wrong_one_ends_that():
     key = key_of("01", 1)
     for _ in range(3):
         note_answer(key, True, TODAY)
-    assert read_table(recall_file())[key] == {"in a row": 3, "last": TODAY.isoformat()}
-    asked = lambda days: recalling._rank(read_table(recall_file())[key], TODAY + datetime.timedelta(days=days))[0]
+    assert read_table(quizzes_file())[key] == {"in a row": 3, "last": TODAY.isoformat()}
+    asked = lambda days: _rank(read_table(quizzes_file())[key], TODAY + datetime.timedelta(days=days))[0]
     assert [asked(days) for days in (1, 7, 8)] == [3, 3, 1]
     note_answer(key, False, TODAY)
     assert asked(0) == 0
@@ -67,7 +66,7 @@ def test_an_answer_is_noted_and_the_questions_stay_all_day(capsys):
     assert said.count("Right.") == 2 and said.count("Not quite.") == 1
     course_lib.recall("03")
     assert capsys.readouterr().out == before
-    table = read_table(recall_file())
+    table = read_table(quizzes_file())
     assert [table[name]["in a row"] for name in names] == [1, 0, 1]
     tomorrow = [key for key, _ in drawn("03", today=datetime.date.today() + datetime.timedelta(days=1))]
     assert tomorrow[0] == names[1] and names[0] not in tomorrow and names[2] not in tomorrow
@@ -84,7 +83,7 @@ def test_nonsense_is_answered_and_counts_for_nothing(capsys):
         course_lib.quiz("00", number, letter)
         course_lib.recall("02", number, letter)
     assert "has questions 1 to" in capsys.readouterr().out
-    assert all(name.startswith("drawn for") for name in read_table(recall_file()))
+    assert all(name.startswith("drawn for") for name in read_table(quizzes_file()))
     course_lib.recall("00")
     assert "no lab before this one" in capsys.readouterr().out
 
@@ -104,4 +103,4 @@ def test_a_disk_that_cannot_be_written_to_stops_nothing(tmp_path, monkeypatch, c
     course_lib.recall("02")
     course_lib.recall("02", 1, "a")
     said = capsys.readouterr()
-    assert said.out.startswith("? Recall 02") and "could not be saved" in said.err
+    assert said.out.startswith("Recall 02") and "could not be saved" in said.err

@@ -1,6 +1,6 @@
 """Which questions of earlier labs to ask again: those that went wrong, then those that are long ago.
 
-What was answered lies in ``recall.json`` beside the progress: for each question how often it was answered right in a row, and
+What was answered lies in ``quizzes.json`` beside the progress: for each question how often it was answered right in a row, and
 when it was answered last. A right answer doubles the days until the question is due again (2, 4, 8, …); a wrong one makes it due
 at once. Expanding intervals: Landauer and Bjork, 1978, "Optimum rehearsal patterns and name learning".
 """
@@ -20,9 +20,9 @@ MANY = 3
 LONGEST = 64  # days
 
 
-def recall_file() -> Path:
+def quizzes_file() -> Path:
     """Where the answers to quizzes are kept."""
-    return data_folder() / "recall.json"
+    return data_folder() / "quizzes.json"
 
 
 def key_of(lab: str, number: int) -> str:
@@ -49,7 +49,7 @@ def note_answer(key: str, right: bool, today: datetime.date | None = None) -> No
         row["in a row"] = _count(row) + 1 if right else 0
         row["last"] = day
 
-    change_table(recall_file(), change)
+    change_table(quizzes_file(), change)
 
 
 def _count(row: dict[str, Any]) -> int:
@@ -82,7 +82,7 @@ def drawn(lab: str, seed: int = 0, today: datetime.date | None = None) -> list[t
     """The questions at the start of a lab, with their names. All day long the same, so that an answer can name one by its number."""
     today = today or datetime.date.today()
     questions, name = earlier_questions(lab), f"drawn for {lab}, seed {seed}"
-    row = read_table(recall_file()).get(name, {})
+    row = read_table(quizzes_file()).get(name, {})
     kept = row.get("questions")
     if row.get("day") == today.isoformat() and isinstance(kept, list) and kept and all(key in questions for key in kept):
         return [(key, questions[key]) for key in kept]
@@ -93,5 +93,5 @@ def drawn(lab: str, seed: int = 0, today: datetime.date | None = None) -> list[t
         table[name] = {"day": today.isoformat(), "questions": keys}
 
     if questions:
-        change_table(recall_file(), change)
+        change_table(quizzes_file(), change)
     return [(key, questions[key]) for key in keys or choose(lab, {}, today, seed)]
