@@ -103,4 +103,4 @@ def test_a_disk_that_cannot_be_written_to_stops_nothing(tmp_path, monkeypatch, c
     course_lib.recall("02")
     course_lib.recall("02", 1, "a")
     said = capsys.readouterr()
-    assert said.out.startswith("Recall 02") and "could not be saved" in said.err
+    assert said.out.startswith("Before lab 02, from earlier labs: choose") and "could not be saved" in said.err
