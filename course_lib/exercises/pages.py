@@ -117,7 +117,8 @@ def certificate_data(name: str) -> dict[str, Any]:
         raise CourseError(
             "A certificate needs a name of 1 to 80 characters.", 'give it: course certificate --name "Ada Lovelace"'
         )
-    state, passed = read_progress(), []
+    state = read_progress()
+    passed: list[dict[str, Any]] = []
     rows = progress_rows()
     for id, title, outcome, points, _ in rows:
         if outcome == PASSED:
@@ -209,7 +210,7 @@ def verify(path: Path, labs: Path) -> list[tuple[bool, str]]:
     ``labs`` is the folder of the notebooks with which the answers are compared. Raises :class:`CourseError` where it is no certificate.
     """
     text, data = read_certificate(path)
-    found = []
+    found: list[tuple[bool, str]] = []
     whole = certificate_page(data) == text
     found.append(
         (True, f"The page is whole: it is what its data make. Seal: {seal(data)}")
@@ -229,7 +230,9 @@ def verify(path: Path, labs: Path) -> list[tuple[bool, str]]:
         found.append((False, f"This version of the course has no such exercises, or they give other points: {_some(odd)}."))
     if data["points"] != sum(one["points"] for one in data["passed"]):
         found.append((False, "The sum of the points is wrong."))
-    same, other, missing = [], [], []
+    same: list[str] = []
+    other: list[str] = []
+    missing: list[str] = []
     for one in data["passed"]:
         if one["id"] in odd or not one["answer"]:
             continue
