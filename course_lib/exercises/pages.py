@@ -122,10 +122,8 @@ def certificate_data(name: str) -> dict[str, Any]:
     rows = progress_rows()
     for id, title, outcome, points, _ in rows:
         if outcome == PASSED:
-            row = state[id]
-            passed.append(
-                {"id": id, "title": title, "points": points, "day": str(row.get("passed", ""))[:10], "answer": row.get("answer")}
-            )
+            day, answer = str(state[id].get("passed", ""))[:10], state[id].get("answer")
+            passed.append({"id": id, "title": title, "points": points, "day": day, "answer": str(answer) if answer else None})
     if not passed:
         raise CourseError("You have not passed an exercise yet.", "begin with: course lab")
     return {
@@ -165,7 +163,7 @@ def certificate_page(data: dict[str, Any]) -> str:
         "<h1>Open Book, Closed Book</h1>",
         '<p class="quiet">RAG or fine-tuning? A course that measures every claim on your own laptop.</p>',
         f'<p class="name">{html.escape(data["name"])}</p>',
-        f"<p>has passed the public cases of these {len(data['passed'])} exercises: {points}.</p>",
+        f"<p>has passed the public cases of {_many(len(data['passed']))}: {points}.</p>",
         _table("Each with the SHA-256 of the answer", ("exercise", "answer", "passed on", "points"), cells),
         "<h2>What this shows, and what it does not</h2>",
         f'<p class="seal">Made on {escaped(str(data["made"]))} with {escaped(str(data["course"]))}. '
@@ -246,6 +244,10 @@ def verify(path: Path, labs: Path) -> list[tuple[bool, str]]:
     if missing:
         found.append((False, f"There is no answer in {labs} to compare with: {_some(missing)}."))
     return found
+
+
+def _many(exercises: int) -> str:
+    return "this exercise" if exercises == 1 else f"these {exercises} exercises"
 
 
 def _some(ids: Sequence[str]) -> str:
