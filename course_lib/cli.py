@@ -1,5 +1,6 @@
 """The command line: ``course lab``, ``doctor``, ``check``, ``progress``, ``solution``, ``reset``, ``db``, ``prepare``, ``build``;
-those for documents of one's own are in :mod:`.cli_folders`, the instructor's in :mod:`.cli_grading`.
+those for documents of one's own are in :mod:`.cli_folders`, the instructor's in :mod:`.cli_grading`, those of a workshop in
+:mod:`.cli_workshop`.
 
 Commands import what they need when they run, so that ``course --help`` answers at once.
 """
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 import typer.core
 
-from . import cli_folders, cli_grading
+from . import cli_folders, cli_grading, cli_workshop
 from .errors import CourseError
 from .terminal import console, lively, say
 
@@ -266,11 +267,21 @@ def solution(number: Lab, folder: Folder = None) -> None:
 
 
 @app.command()
-def progress() -> None:
+def progress(
+    page: Annotated[bool, typer.Option("--page", help="As a page, progress.html beside your labs.")] = False,
+    folder: Folder = None,
+    browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open the browser.")] = True,
+) -> None:
     """Show what you have passed so far."""
     from .exercises.cards import progress_rows
 
     rows = progress_rows()
+    if page:
+        from .exercises.pages import progress_page
+        from .workspace import workspace_folder
+
+        cli_workshop.write_page(workspace_folder(folder) / "progress.html", progress_page(rows), browser)
+        return
     for number in sorted({row[0].split(".")[0] for row in rows}):
         mine = [row for row in rows if row[0].split(".")[0] == number]
         show_table(f"Lab {number}: {_points(mine)}", mine)
@@ -437,6 +448,9 @@ def build(
 
 for _command in (*cli_folders.COMMANDS, *cli_grading.COMMANDS):
     app.command()(_command)
+for _name, _command in cli_workshop.COMMANDS.items():
+    app.command(_name)(_command)
+
 
 if __name__ == "__main__":
     main()
