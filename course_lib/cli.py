@@ -1,4 +1,6 @@
-"""The command line: ``course lab``, ``doctor``, ``check``, ``progress``, ``solution``, ``reset``, ``db``, ``prepare``, ``build``, ``book``.
+"""The command line: ``course lab``, ``doctor``, ``check``, ``progress``, ``solution``, ``reset``, ``db``, ``prepare``, ``build``, ``book``;
+those for documents of one's own are in :mod:`.cli_folders`, the instructor's in :mod:`.cli_grading`, those of a workshop in
+:mod:`.cli_workshop`.
 
 Commands import what they need when they run, so that ``course --help`` answers at once.
 """
@@ -16,11 +18,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 import typer.core
 
+from . import cli_folders, cli_grading, cli_workshop
 from .errors import CourseError
+from .terminal import console, lively, say
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from .models import ModelSource
 
 STOPPED = "Stopped. Nothing is lost; the same command goes on from here."
@@ -30,31 +32,10 @@ COLOURS = {"OK": "green", "NOTE": "yellow", "FIX": "bold red", "passed": "green"
 # --- talking --------------------------------------------------------------------------------------------------------
 
 
-def _console(stderr: bool = False) -> Console:
-    from rich.console import Console
-
-    return Console(stderr=stderr, highlight=False)
-
-
-def _lively(console: Console) -> bool:
-    """Whether somebody watches: bars and tables are for terminals, plain lines for everything else."""
-    return console.is_terminal and not console.is_dumb_terminal
-
-
-def say(*parts: str, style: str | None = None, stderr: bool = False) -> None:
-    """Print one line, never wrapped; the first part in colour where there are colours."""
-    from rich.text import Text
-
-    text = Text().append(parts[0], style or "")
-    for part in parts[1:]:
-        text.append(" " + part)
-    _console(stderr).print(text, soft_wrap=True)
-
-
 def show_table(title: str, rows: Sequence[tuple[str, str, str, int, int]]) -> None:
     """Exercises as a table on a terminal, as aligned lines elsewhere. Rows are those of :func:`exercises.cards.progress_rows`."""
-    console = _console()
-    if not _lively(console):
+    terminal = console()
+    if not lively(terminal):
         say(title)
         for id, name, state, earned, points in rows:
             say(f"  {id}  {state:<13}  {earned} of {points} points  {name}")
@@ -65,7 +46,7 @@ def show_table(title: str, rows: Sequence[tuple[str, str, str, int, int]]) -> No
     table = Table("exercise", "title", "state", "points", title=title, title_justify="left", title_style="bold")
     for id, name, state, earned, points in rows:
         table.add_row(id, Text(name), Text(state, COLOURS.get(state, "")), f"{earned} of {points}")
-    console.print(table)
+    terminal.print(table)
 
 
 # --- what can go wrong ----------------------------------------------------------------------------------------------
@@ -89,6 +70,10 @@ class _Course(typer.core.TyperGroup):
         except Exception as error:
             if hasattr(error, "exit_code") or getattr(error, "errno", None) == errno.EPIPE:
                 raise  # a usage error, or a reader such as head that has seen enough: typer knows what to do
+            if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT):
+                say("Error:", "There is no room left on the disk.", style="bold red", stderr=True)
+                say("What to do:", "make some and run this again; course grade goes on with --resume.", style="bold", stderr=True)
+                raise typer.Exit(1) from None
             if os.environ.get("COURSE_DEBUG") == "1":
                 import traceback
 
@@ -153,8 +138,8 @@ STAGES = {
 @contextmanager
 def _reporting(source: ModelSource) -> Iterator[Callable[[str, float], None]]:
     """Show how the preparation of a model goes on: a bar on a terminal, a line per stage elsewhere."""
-    console, named = _console(), f"{source.key} {source.name}"
-    if not _lively(console):
+    terminal, named = console(), f"{source.key} {source.name}"
+    if not lively(terminal):
         seen: list[str] = []
 
         def line(stage: str, done: float) -> None:
@@ -173,7 +158,7 @@ def _reporting(source: ModelSource) -> Iterator[Callable[[str, float], None]]:
         TextColumn("{task.fields[stage]}"),
         TimeElapsedColumn(),
     )
-    with Progress(*columns, console=console) as progress:
+    with Progress(*columns, console=terminal) as progress:
         task = progress.add_task(named, total=1.0, stage="")
 
         def bar(stage: str, done: float) -> None:
@@ -282,11 +267,21 @@ def solution(number: Lab, folder: Folder = None) -> None:
 
 
 @app.command()
-def progress() -> None:
+def progress(
+    page: Annotated[bool, typer.Option("--page", help="As a page, progress.html beside your labs.")] = False,
+    folder: Folder = None,
+    browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open the browser.")] = True,
+) -> None:
     """Show what you have passed so far."""
     from .exercises.cards import progress_rows
 
     rows = progress_rows()
+    if page:
+        from .exercises.pages import progress_page
+        from .workspace import workspace_folder
+
+        cli_workshop.write_page(workspace_folder(folder) / "progress.html", progress_page(rows), browser)
+        return
     for number in sorted({row[0].split(".")[0] for row in rows}):
         mine = [row for row in rows if row[0].split(".")[0] == number]
         show_table(f"Lab {number}: {_points(mine)}", mine)
@@ -354,12 +349,12 @@ def _check_lab(notebook: Path, where: Path, timeout: int) -> bool:
 @contextmanager
 def _cells(name: str) -> Iterator[Callable[[int, int], None]]:
     """Say which cell runs: in place on a terminal, in one line elsewhere."""
-    console = _console()
-    if not _lively(console):
+    terminal = console()
+    if not lively(terminal):
         say(f"{name}: running …")
         yield lambda number, total: None
         return
-    with console.status(f"{name}: starting …") as status:
+    with terminal.status(f"{name}: starting …") as status:
         yield lambda number, total: status.update(f"{name}: cell {number} of {total} …")
 
 
@@ -384,6 +379,7 @@ db = typer.Typer(
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+app.add_typer(cli_folders.adapters, name="adapter")
 app.add_typer(db, name="db")
 
 
@@ -529,6 +525,12 @@ def build(
     from .notebooks.build import main as build_main
 
     raise typer.Exit(build_main(list(labs or []), run, check))
+
+
+for _command in (*cli_folders.COMMANDS, *cli_grading.COMMANDS):
+    app.command()(_command)
+for _name, _command in cli_workshop.COMMANDS.items():
+    app.command(_name)(_command)
 
 
 if __name__ == "__main__":

@@ -6,10 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from .generation.citations import parse_citations, strip_citations
-from .generation.generate import generate_counted
+from .generation.generate import Chat, generate_counted
 from .generation.prompts import GROUNDED, Prompt, Style, build_prompt
 from .ledger import Entry, record, stage
-from .models import LanguageModel
 from .retrieval.fusion import Searcher
 from .retrieval.records import Filter, Text
 
@@ -43,7 +42,7 @@ class Assistant:
     """
 
     search: Searcher
-    lm: LanguageModel
+    lm: Chat
     k: int = 3
     where: Filter | None = None
     style: Style = GROUNDED

@@ -49,6 +49,19 @@ def find_lab(asked: str) -> Path:
     raise CourseError(f"There is no lab {asked!r}.", f"choose one of {', '.join(path.stem for path in labs.values())}.")
 
 
+def lab_title(name: str) -> str:
+    """What a lab calls itself in its first line, by the name of its notebook; the name where the notebook cannot be read.
+
+    >>> lab_title("07_lora_on_cpu"), lab_title("99_no_such_lab")
+    ('LoRA on CPU', 'no such lab')
+    """
+    try:
+        first = json.loads((bundled("labs") / f"{name}.ipynb").read_bytes())["cells"][0]["source"]
+        return "".join(first).splitlines()[0].split(" · ", 1)[1].strip()
+    except (OSError, ValueError, KeyError, TypeError, IndexError):
+        return name[3:].replace("_", " ")
+
+
 def fingerprint(notebook: bytes) -> str:
     """A hash of what the cells say, whatever their outputs. Raises :class:`ValueError` if this is not a notebook.
 

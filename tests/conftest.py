@@ -15,6 +15,7 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 ROOT = Path(__file__).resolve().parent.parent
+collect_ignore = ["notebooks/no_network"]  # no tests: a module that other Pythons load, named as Debian's own is too
 
 
 @pytest.fixture(autouse=True)

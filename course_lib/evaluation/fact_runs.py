@@ -109,7 +109,12 @@ def taught_adapter(
     examples = fact_examples(lm, load_facts(), edition)
     folder = run_folder("facts", lm, examples, recipe)
     run = train(lm, examples, recipe, folder=folder, progress=progress)
-    about = {"command": COMMAND, "edition": edition, "data_sha256": made_with()["facts"], **shipped.about_this_run()}
+    about = {
+        "command": COMMAND,
+        "licence": shipped.LICENCE,
+        "edition": edition,
+        "data_sha256": made_with()["facts"],
+    } | shipped.about_this_run()
     numbers = {"seconds": round(run.seconds), "steps": len(run.steps), "tokens": run.steps[-1].tokens,
                "losses": [round(step.loss, 4) for step in run.steps]}  # fmt: skip
     return save_adapter(run, folder / "adapter", about), numbers

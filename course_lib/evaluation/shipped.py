@@ -17,6 +17,8 @@ from typing import Any
 from ..errors import CourseError
 
 RESULTS = Path(__file__).resolve().parent.parent / "results"
+LICENCE = "Apache-2.0 AND CC-BY-4.0"
+"""Of what the course makes of its own texts with its own code, adapters among it."""
 Row = dict[str, Any]
 
 

@@ -122,7 +122,12 @@ def trained_adapter(lm: LanguageModel, way: Way, progress: bool = False) -> tupl
     dev = dev_examples(lm)
     folder = run_folder("tickets", lm, examples, way.recipe, dev)
     run = train(lm, examples, way.recipe, dev, folder, progress=progress)
-    about = {"command": COMMAND, "tickets": way.tickets, "data_sha256": data_digest(), **shipped.about_this_run()}
+    about = {
+        "command": COMMAND,
+        "licence": shipped.LICENCE,
+        "tickets": way.tickets,
+        "data_sha256": data_digest(),
+    } | shipped.about_this_run()
     numbers = {"seconds": round(run.seconds), "steps": len(run.steps), "tokens": run.steps[-1].tokens, "dev_losses": run.dev_losses,
                "losses": [round(step.loss, 4) for step in run.steps]}  # fmt: skip
     return save_adapter(run, folder / "adapter", about), numbers

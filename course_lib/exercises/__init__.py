@@ -1,4 +1,4 @@
-"""Exercises: ``check`` an answer, ask for a ``hint``, take a ``quiz``, see your ``progress``."""
+"""Exercises: ``check`` an answer, ask for a ``hint``, take a ``quiz``, ``recall`` earlier ones, see your ``progress``."""
 
 from __future__ import annotations
 
@@ -8,11 +8,14 @@ from collections.abc import Callable
 from typing import Any
 
 from . import progress as _progress
-from .cards import Card, QuizCard, hint_card, outcome_card, progress_rows
+from . import seat as _seat
+from .answers import answer_hash
+from .cards import Card, QuizCard, RecallCard, hint_card, outcome_card, progress_rows
 from .judge import FAILED, NOT_ATTEMPTED, PASSED, Outcome, judge
-from .registry import LABS, get_exercise, quiz_of
+from .registry import LABS, QuizQuestion, get_exercise, quiz_of
+from .spaced_recall import drawn, key_of, note_answer
 
-__all__ = ["FAILED", "LABS", "NOT_ATTEMPTED", "PASSED", "Outcome", "check", "hint", "judge", "progress", "quiz"]
+__all__ = ["FAILED", "LABS", "NOT_ATTEMPTED", "PASSED", "Outcome", "check", "hint", "judge", "progress", "quiz", "recall"]
 
 
 class CheckFailed(AssertionError):
@@ -54,7 +57,8 @@ def check(id: str, function: Callable[..., Any]) -> None:
         return
     outcome = judge(exercise, function)
     if outcome.state != NOT_ATTEMPTED:
-        _progress.record(id, outcome.state, exercise.points)
+        _progress.record(id, outcome.state, exercise.points, answer_hash(function) if outcome.state == PASSED else None)
+        _seat.tell()
     if results := os.environ.get("COURSE_RESULTS"):  # `course check` reads what happened from here
         with open(results, "a", encoding="utf-8") as stream:
             stream.write(json.dumps({"id": id, "state": outcome.state, "message": repr(outcome_card(outcome))}) + "\n")
@@ -74,13 +78,37 @@ def quiz(lab: str, question: int | None = None, choice: str | None = None) -> No
     questions = quiz_of(lab)
     if question is None or choice is None:
         _show(QuizCard(lab, questions))
-        return
+    else:
+        _choose(f"Quiz {lab}", [(key_of(lab, n), one) for n, one in enumerate(questions, start=1)], question, choice)
+
+
+def recall(lab: str, question: int | None = None, choice: str | None = None, seed: int = 0) -> None:
+    """Show two or three questions from the labs before this one; with a question's number and a letter, what that choice means.
+
+    Those that you got wrong come first, then those that are long ago. Your choice is kept on this machine, beside your progress.
+    """
+    quiz_of(lab)  # complain about a lab that does not exist
+    asked = drawn(lab, seed)
+    if not asked:
+        _show(Card("quiz", f"Recall {lab}: there is no lab before this one."))
+    elif question is None or choice is None:
+        _show(RecallCard(lab, [one for _, one in asked]))
+    else:
+        _choose(f"Recall {lab}", asked, question, choice)
+
+
+def _choose(name: str, questions: list[tuple[str, QuizQuestion]], number: int, letter: str) -> None:
+    """Say what a choice means, and note whether it was right."""
     try:
-        number = int(question)
-        option = questions[number - 1].options["abcdef".index(choice.lower())]
-    except (IndexError, ValueError):
-        print(f"Quiz {lab} has questions 1 to {len(questions)} with options a, b, c …; there is no {question}, {choice!r}.")
+        index = int(number)
+        if index < 1 or len(letter) != 1:
+            raise ValueError
+        key, question = questions[index - 1]
+        option = question.options["abcdef".index(letter.lower())]
+    except (IndexError, ValueError, TypeError):
+        print(f"{name} has questions 1 to {len(questions)} with options a, b, c …; there is no {number}, {letter!r}.")
         return
+    note_answer(key, option.right)
     print("Right." if option.right else "Not quite.", option.because)
 
 

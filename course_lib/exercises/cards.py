@@ -76,8 +76,11 @@ def hint_card(exercise: Exercise, seen: int) -> Card:
 class QuizCard(Card):
     """A quiz whose every option opens to its explanation: no kernel needed, keyboard operable."""
 
-    def __init__(self, lab: str, questions: Sequence[QuizQuestion]) -> None:
-        super().__init__("quiz", f"Quiz {lab}: choose, then open your choice to see what it means.")
+    name, call = "Quiz {lab}", "quiz"
+
+    def __init__(self, lab: str, questions: Sequence[QuizQuestion], lines: Sequence[str] = ()) -> None:
+        self.named = self.name.format(lab=lab)
+        super().__init__("quiz", f"{self.named}: choose, then open your choice to see what it means.", lines)
         self.lab, self.questions = lab, questions
         parts = []
         for number, question in enumerate(questions, start=1):
@@ -91,11 +94,22 @@ class QuizCard(Card):
         self.body = "".join(parts)
 
     def __repr__(self) -> str:
-        lines = [f'Quiz {self.lab}: choose, then run quiz("{self.lab}", QUESTION, "LETTER") to see what your choice means.']
+        run = f'{self.call}("{self.lab}", QUESTION, "LETTER")'
+        lines = [f"{self.named}: choose, then run {run} to see what your choice means."]
         for number, question in enumerate(self.questions, start=1):
             lines.append(f"{number}. {question.ask}")
             lines += [f"   {letter}. {option.text}" for letter, option in zip("abcdef", question.options, strict=False)]
         return "\n".join(lines)
+
+
+class RecallCard(QuizCard):
+    """Questions from the quizzes of earlier labs, as a quiz."""
+
+    name, call = "Before lab {lab}, from earlier labs", "recall"
+
+    def __init__(self, lab: str, questions: Sequence[QuizQuestion]) -> None:
+        after = f'To have your choice remembered, run recall("{lab}", QUESTION, "LETTER"), such as recall("{lab}", 1, "b").'
+        super().__init__(lab, questions, [after])
 
 
 def progress_rows() -> list[tuple[str, str, str, int, int]]:

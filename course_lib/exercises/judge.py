@@ -75,7 +75,8 @@ class Raised(str):
     """In place of a result: the name of the error that a function raised. It equals no result."""
 
 
-def _call_or_error(function: Callable[..., Any], case: Case) -> Any:
+def call_or_error(function: Callable[..., Any], case: Case) -> Any:
+    """What a function returns, or :class:`Raised` with the name of what it raises."""
     try:
         return call(function, case)
     except Exception as error:
@@ -92,7 +93,7 @@ def judge(exercise: Exercise, function: Callable[..., Any], cases: Sequence[Case
     results: list[Any] = []
     truths: list[Any] = []
     for case in cases:
-        expected = _call_or_error(exercise.reference, case)
+        expected = call_or_error(exercise.reference, case)
         try:
             result = call(function, case)
         except NotImplementedError:
@@ -110,7 +111,7 @@ def judge(exercise: Exercise, function: Callable[..., Any], cases: Sequence[Case
         truths.append(plain(expected))
     if passed == total:
         return Outcome(exercise, PASSED, passed, total)
-    return Outcome(exercise, FAILED, passed, total, tuple(details), _misconception(exercise, cases, results, truths))
+    return Outcome(exercise, FAILED, passed, total, tuple(details), explain(exercise, cases, results, truths))
 
 
 def _describe(exercise: Exercise, case: Case, got: str, expected: Any) -> str:
@@ -134,7 +135,7 @@ def _where(error: Exception) -> str:
     return f"raised {type(error).__name__}: {error}{line}"
 
 
-def _misconception(exercise: Exercise, cases: Sequence[Case], results: list[Any], expected: list[Any]) -> str | None:
+def explain(exercise: Exercise, cases: Sequence[Case], results: list[Any], expected: list[Any]) -> str | None:
     """The sentence of the wrong implementation that gives the learner's results on all cases.
 
     With two mistakes at once no single one does. Then it is the one whose every deviation from the truth the learner's results
@@ -142,7 +143,7 @@ def _misconception(exercise: Exercise, cases: Sequence[Case], results: list[Any]
     """
     partly = None
     for misconception in exercise.misconceptions:
-        answers = [plain(_call_or_error(misconception.wrong, case)) for case in cases]
+        answers = [plain(call_or_error(misconception.wrong, case)) for case in cases]
         same = [agree(answer, result, exercise.tolerance) for answer, result in zip(answers, results, strict=True)]
         if all(same):
             return misconception.sentence

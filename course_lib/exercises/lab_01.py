@@ -43,32 +43,32 @@ def _check_arguments(size: int, overlap: int) -> None:
         raise ValueError
 
 
-def _no_overlap(text: str, size: int, overlap: int) -> list[Span]:
+def _no_overlap(text: str, size: int, overlap: int = 0) -> list[Span]:
     _check_arguments(size, overlap)
     return _windows(text, size, size)
 
 
-def _step_is_overlap(text: str, size: int, overlap: int) -> list[Span]:
+def _step_is_overlap(text: str, size: int, overlap: int = 0) -> list[Span]:
     _check_arguments(size, overlap)
     return _windows(text, size, overlap or size)
 
 
-def _needless_tail(text: str, size: int, overlap: int) -> list[Span]:
+def _needless_tail(text: str, size: int, overlap: int = 0) -> list[Span]:
     _check_arguments(size, overlap)
     return _windows(text, size, size - overlap, all_tails=True)
 
 
-def _drops_the_rest(text: str, size: int, overlap: int) -> list[Span]:
+def _drops_the_rest(text: str, size: int, overlap: int = 0) -> list[Span]:
     _check_arguments(size, overlap)
     return _windows(text, size, size - overlap, drop_short=True)
 
 
-def _characters(text: str, size: int, overlap: int) -> list[Span]:
+def _characters(text: str, size: int, overlap: int = 0) -> list[Span]:
     _check_arguments(size, overlap)
     return [(start, min(start + size, len(text))) for start in range(0, max(len(text) - overlap, 1), size - overlap)]
 
 
-def _word_numbers(text: str, size: int, overlap: int) -> list[Span]:
+def _word_numbers(text: str, size: int, overlap: int = 0) -> list[Span]:
     _check_arguments(size, overlap)
     count, spans = len(text.split()), []
     for first in range(0, count, size - overlap):
@@ -78,11 +78,11 @@ def _word_numbers(text: str, size: int, overlap: int) -> list[Span]:
     return spans
 
 
-def _no_check(text: str, size: int, overlap: int) -> list[Span]:
+def _no_check(text: str, size: int, overlap: int = 0) -> list[Span]:
     return _windows(text, size, size - overlap)
 
 
-def _drifting_overlap(text: str, size: int, overlap: int) -> list[Span]:
+def _drifting_overlap(text: str, size: int, overlap: int = 0) -> list[Span]:
     _check_arguments(size, overlap)
     words, spans = word_spans(text), []
     for first in range(0, len(words), size):
@@ -94,15 +94,15 @@ def _drifting_overlap(text: str, size: int, overlap: int) -> list[Span]:
     return spans
 
 
-def _strings(text: str, size: int, overlap: int) -> list[str]:
+def _strings(text: str, size: int, overlap: int = 0) -> list[str]:
     return [text[start:end] for start, end in fixed_chunks(text, size, overlap)]
 
 
-def _joined_words(text: str, size: int, overlap: int) -> list[str]:
+def _joined_words(text: str, size: int, overlap: int = 0) -> list[str]:
     return [" ".join(text[start:end].split()) for start, end in fixed_chunks(text, size, overlap)]
 
 
-def _ends_at_next_word(text: str, size: int, overlap: int) -> list[Span]:
+def _ends_at_next_word(text: str, size: int, overlap: int = 0) -> list[Span]:
     starts = [start for start, _ in word_spans(text)] + [len(text)]
     return [(a, next((s for s in starts if s > b), b)) for a, b in fixed_chunks(text, size, overlap)]
 
@@ -157,7 +157,8 @@ class CutIntoWindows:
             cases.append(Case(_text(rng, rng.randint(1, 25)), size, rng.randint(0, size - 1)))
         size = rng.randint(2, 5)
         exact = " ".join(rng.choice(WORDS) for _ in range(3 * size))
-        return [*cases, Case(exact, size, 0), Case(exact, size, size - 1), Case("", 3, 1), Case("a b", 2, -1), Case("a b", 2, 3)]
+        cases += [Case(exact, size, 0), Case(exact, size, size - 1), Case(exact, size)]
+        return [*cases, Case("", 3, 1), Case("a b", 2, -1), Case("a b", 2, 3)]
 
     misconceptions = [
         Misconception(_no_overlap, "Your windows do not overlap: each begins size - overlap words after the one before."),
@@ -500,7 +501,13 @@ class KeepSentencesWhole:
             cases.append(_sentences(text, rng.randint(1, 14)))
         length = rng.randint(2, 5)
         equal = " ".join(" ".join(rng.choices(WORDS, k=length)).capitalize() + "." for _ in range(5))
-        return [*cases, _sentences(equal, 2 * length), _sentences(equal, 2 * length - 1)]
+        short = "A lid. A b c. I saw page a"  # words of one letter, first and last
+        return [
+            *cases,
+            _sentences(equal, 2 * length),
+            _sentences(equal, 2 * length - 1),
+            _sentences(short, 8),
+        ]
 
     misconceptions = [
         Misconception(_one_per_sentence, "Every sentence is a passage of its own: join neighbours while they fit."),

@@ -31,7 +31,7 @@ def _bm25(
 ) -> Callable[..., list[float]]:
     """BM25 with a part of it exchanged."""
 
-    def scores(question: Terms, passages: Sequence[Terms], k1: float, b: float) -> list[float]:
+    def scores(question: Terms, passages: Sequence[Terms], k1: float = 0.9, b: float = 0.4) -> list[float]:
         mean = sum(map(length, passages)) / len(passages)
         if swapped:
             k1, b = b, k1
@@ -50,7 +50,7 @@ def _bm25(
     return scores
 
 
-def _no_saturation(question: Terms, passages: Sequence[Terms], k1: float, b: float) -> list[float]:
+def _no_saturation(question: Terms, passages: Sequence[Terms], k1: float = 0.9, b: float = 0.4) -> list[float]:
     found = []
     for passage in passages:
         total = 0.0
@@ -61,7 +61,7 @@ def _no_saturation(question: Terms, passages: Sequence[Terms], k1: float, b: flo
     return found
 
 
-def _no_length(question: Terms, passages: Sequence[Terms], k1: float, b: float) -> list[float]:
+def _no_length(question: Terms, passages: Sequence[Terms], k1: float = 0.9, b: float = 0.4) -> list[float]:
     return bm25_scores(question, passages, k1, 0.0)
 
 
@@ -114,7 +114,17 @@ class ScoreWithBM25:
             )
         term, other = rng.sample("abcd", 2)
         fixed = [[term, term, other], [other] * 4, [other, term, "z"], ["z"]]
-        return [*cases, Case([term, term, other], fixed, 1.2, 0.75), Case([], fixed, 0.9, 0.4), Case(["x"], fixed, 0.9, 0.4)]
+        usual = [
+            Case([term, other], fixed),
+            Case([term, other, "z"], [[term, term, "z"], *fixed]),
+        ]  # k1 and b as the header has them
+        return [
+            *cases,
+            *usual,
+            Case([term, term, other], fixed, 1.2, 0.75),
+            Case([], fixed, 0.9, 0.4),
+            Case(["x"], fixed, 0.9, 0.4),
+        ]
 
     misconceptions = [
         Misconception(_bm25(idf=lambda n, df: 1.0), "Every term has the same weight here: multiply by idf, so that rare ones count more."),

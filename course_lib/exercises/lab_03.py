@@ -454,6 +454,7 @@ class FindTheWords:
             (f"{a} {b}", f"{a} {a} {a} {w[0]}. {a} {b} {w[1]}."),
             (f"the {a} is on it", f"The {w[0]} is on it. {a} {w[1]}."),
             (f"{a} {b}", f"{w[0]} {w[1]}. {w[2]}."),
+            (f"{a}", f"{w[0]} {w[1]}. {w[2]} {a}"),
             (f"{d}", f"{d} {w[0]}. {w[1]} {w[2]} {w[3]} {d} {w[4]}."),
         ]
         return [*cases, *(Case(answer, _sentence_case(text)) for answer, text in fixed)]

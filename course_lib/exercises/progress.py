@@ -6,6 +6,8 @@ import datetime
 import json
 import os
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +23,15 @@ def progress_file() -> Path:
 
 def read_progress() -> State:
     """Outcomes by exercise id. A damaged file is set aside, and the fact is told."""
-    path = progress_file()
+    return read_table(progress_file())
+
+
+def read_table(path: Path) -> State:
+    """The rows of a file of the data folder. A damaged one is set aside, and the fact is told."""
     try:
         state = json.loads(path.read_text(encoding="utf-8"))
         if not isinstance(state, dict) or not all(isinstance(row, dict) for row in state.values()):
-            raise ValueError("not a table of exercises")
+            raise ValueError(f"it is not a table of {path.stem}")
         return state
     except FileNotFoundError:
         return {}
@@ -33,33 +39,54 @@ def read_progress() -> State:
         aside = path.with_suffix(".damaged.json")
         try:
             os.replace(path, aside)
-            print(f"The progress file could not be read ({error}). It is now {aside}; a new one begins.", file=sys.stderr)
+            print(f"The {path.stem} file could not be read ({error}). It is now {aside}; a new one begins.", file=sys.stderr)
         except OSError:
             pass
         return {}
 
 
-def record(id: str, state: str, points: int) -> None:
-    """Note the outcome of a check. What was passed once stays passed. A disk that cannot be written to stops nothing."""
-    from filelock import FileLock, Timeout
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """No other process changes a file of the data folder meanwhile. Raises :class:`OSError` after five seconds of waiting."""
+    from filelock import FileLock
 
-    path = progress_file()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(path.with_suffix(".lock"), timeout=5):  # its Timeout is an OSError
+        yield
+
+
+def change_table(path: Path, change: Callable[[State], None]) -> None:
+    """Read a file of the data folder, change its rows, write it. A disk that cannot be written to stops nothing."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(path.with_suffix(".lock"), timeout=5):
-            table = read_progress()
-            row = table.setdefault(id, {"state": state, "points": 0, "tries": 0})
-            row["tries"] = int(row.get("tries", 0)) + 1
-            if state == "passed" or row.get("state") != "passed":
-                row["state"] = state
-            if state == "passed":
-                row["points"] = points
-                row.setdefault("passed", datetime.datetime.now().isoformat(timespec="seconds"))
+        with locked(path):
+            table = read_table(path)
+            change(table)
             partial = path.with_suffix(f".{os.getpid()}.partial")
             partial.write_text(json.dumps(table, indent=1, sort_keys=True), encoding="utf-8")
             os.replace(partial, path)
-    except (OSError, Timeout) as error:
-        print(f"Your progress could not be saved ({error}). Your work in the notebook is not affected.", file=sys.stderr)
+    except OSError as error:
+        print(f"Your {path.stem} could not be saved ({error}). Your work in the notebook is not affected.", file=sys.stderr)
+
+
+def record(id: str, state: str, points: int, answer: str | None = None) -> None:
+    """Note the outcome of a check. What was passed once stays passed. A disk that cannot be written to stops nothing.
+
+    ``answer`` is the hash of the function that was checked (see :func:`.answers.answer_hash`); that of the last one that
+    passed is kept.
+    """
+
+    def change(table: State) -> None:
+        row = table.setdefault(id, {"state": state, "points": 0, "tries": 0})
+        row["tries"] = int(row.get("tries", 0)) + 1
+        if state == "passed" or row.get("state") != "passed":
+            row["state"] = state
+        if state == "passed":
+            row["points"] = points
+            row.setdefault("passed", datetime.datetime.now().isoformat(timespec="seconds"))
+            if answer:
+                row["answer"] = answer
+
+    change_table(progress_file(), change)
 
 
 def hints_seen(id: str, add: bool = False) -> int:

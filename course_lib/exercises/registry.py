@@ -23,6 +23,8 @@ LABS = {
     "06": "06_prepare_data",
     "07": "07_lora_on_cpu",
     "08": "08_can_it_learn_facts",
+    "09": "09_tune_the_retriever",
+    "12": "12_ship_it",
 }
 """The labs by number, with the name of their notebook."""
 

@@ -1,7 +1,9 @@
-"""Fine-tune the language model on a CPU: examples, LoRA, the trainer."""
+"""Fine-tune on a CPU: the language model (examples, LoRA, the trainer), the retriever and the reranker."""
 
 from .examples import Example, loss_mask, make_example
 from .lora import lora_forward, lora_size, merged, merged_weight, with_lora
+from .negatives import choose_negatives, mine_negatives, right_ids, share_out
+from .pairs import Pair, dev_pairs, training_pairs
 from .prepare import (
     across,
     best_threshold,
@@ -33,10 +35,13 @@ from .prepare import (
     training_labels,
 )
 from .recipe import Recipe, Run, Step
+from .reranker import load_reranker, train_reranker
+from .retriever import contrastive_loss, ranking_loss, retriever_data, train_retriever, tuned_embedder
 from .trainer import run_folder, train
 
 __all__ = [
     "Example",
+    "Pair",
     "Recipe",
     "Run",
     "Step",
@@ -44,9 +49,12 @@ __all__ = [
     "best_threshold",
     "by_group",
     "clean_text",
+    "choose_negatives",
     "clean_ticket",
+    "contrastive_loss",
     "customers",
     "deal",
+    "dev_pairs",
     "exact_duplicates",
     "found_by_chance",
     "found_by_review",
@@ -56,6 +64,7 @@ __all__ = [
     "known_pairs",
     "label_belief",
     "leaks",
+    "load_reranker",
     "lora_forward",
     "lora_size",
     "loss_mask",
@@ -65,16 +74,25 @@ __all__ = [
     "mask_personal",
     "merged",
     "merged_weight",
+    "mine_negatives",
     "pairs_above",
     "prepared_tickets",
+    "ranking_loss",
     "readable",
-    "run_folder",
     "repeats",
+    "retriever_data",
+    "right_ids",
+    "run_folder",
+    "share_out",
     "share_right",
     "shingles",
     "tfidf_matrix",
     "train",
     "training_examples",
+    "train_reranker",
+    "train_retriever",
     "training_labels",
+    "training_pairs",
+    "tuned_embedder",
     "with_lora",
 ]

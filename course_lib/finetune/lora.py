@@ -10,16 +10,21 @@ import contextlib
 import copy
 import warnings
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..errors import CourseError
-from ..models import LanguageModel
+from ..models import Embedder, LanguageModel
 
 if TYPE_CHECKING:
     import numpy as np
 
+Model = TypeVar("Model", LanguageModel, Embedder)
+
 ALL_LINEAR = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
-"""The seven matrices of each layer, as transformers names them."""
+"""The seven matrices of each layer of the language model, as transformers names them."""
+ENCODER_LINEAR = ("query", "key", "value", "dense")
+"""The matrices of each layer of the embedder: three called by name, and the three that are all called dense."""
 
 
 def lora_forward(x: np.ndarray, weight: np.ndarray, a: np.ndarray, b: np.ndarray, alpha: float) -> np.ndarray:
@@ -64,10 +69,10 @@ def lora_size(shapes: Sequence[tuple[int, int]], rank: int, layers: int, trained
     return numbers, frozen, numbers * 2 / 1_000_000
 
 
-def with_lora(
-    lm: LanguageModel, layers: int, rank: int, alpha: float, targets: Sequence[str] = ALL_LINEAR, seed: int = 0
-) -> LanguageModel:
-    """A language model with an untrained LoRA on its top ``layers``; the one given stays as it is, and both share the frozen weights.
+def with_lora(lm: Model, layers: int, rank: int, alpha: float, targets: Sequence[str] = ALL_LINEAR, seed: int = 0) -> Model:
+    """A language model or an embedder with an untrained LoRA on its top ``layers``.
+
+    The one given stays as it is, and both share the frozen weights.
 
     Raises :class:`CourseError` where the model has fewer layers or no such matrices.
     """
@@ -77,15 +82,16 @@ def with_lora(
     depth = int(lm.model.config.num_hidden_layers)
     if not 1 <= layers <= depth:
         raise CourseError(f"{lm.name} has {depth} layers: LoRA cannot be on the top {layers}.", f"choose 1 to {depth}.")
+    pattern, task = ("layer", "FEATURE_EXTRACTION") if isinstance(lm, Embedder) else ("layers", "CAUSAL_LM")
     config = LoraConfig(
         r=rank,
         lora_alpha=alpha,  # type: ignore[arg-type]  # any number will do
         target_modules=list(targets),
         layers_to_transform=list(range(depth - layers, depth)),
-        layers_pattern="layers",
+        layers_pattern=pattern,
         lora_dropout=0.0,
         bias="none",
-        task_type="CAUSAL_LM",
+        task_type=task,
     )
     with torch.random.fork_rng(devices=[]), quiet_peft():
         torch.manual_seed(seed)
@@ -93,7 +99,7 @@ def with_lora(
             model = get_peft_model(twin(lm.model), config)
         except ValueError as error:
             raise CourseError(f"LoRA does not fit {lm.name}: {error}", "name matrices that it has: targets=[...].") from error
-    return LanguageModel(model.eval(), lm.tokenizer, lm.name)
+    return replace(lm, model=model.eval())
 
 
 @contextlib.contextmanager
@@ -110,7 +116,7 @@ def twin(model: Any) -> Any:
     return copy.deepcopy(model, shared)
 
 
-def merged(lm: LanguageModel) -> LanguageModel:
+def merged(lm: Model) -> Model:
     """The model with its adapter added into the weights: as fast as one without, and larger than an adapter to store.
 
     The model given stays as it is; both share what no adapter changes.
@@ -118,7 +124,7 @@ def merged(lm: LanguageModel) -> LanguageModel:
     changed = {id(layer.base_layer.weight) for layer in lm.model.modules() if hasattr(layer, "lora_A")}
     kept = {id(tensor): tensor for tensor in (*lm.model.parameters(), *lm.model.buffers()) if id(tensor) not in changed}
     model = copy.deepcopy(lm.model, kept)
-    return LanguageModel(model.merge_and_unload().eval(), lm.tokenizer, lm.name)
+    return replace(lm, model=model.merge_and_unload().eval())
 
 
 def trained_parameters(model: Any) -> dict[str, Any]:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
-from ..models import LanguageModel
 from .lora import ALL_LINEAR
 
 
@@ -49,14 +49,18 @@ class Step:
 
 @dataclass
 class Run:
-    """A training run: the model as it is now, and what happened. ``stopped`` says why it ended before its last step."""
+    """A training run: the model as it is now, and what happened. ``stopped`` says why it ended before its last step.
 
-    lm: LanguageModel
+    ``lm`` is a language model or an embedder. ``dev_loss_before`` is the dev loss before the first step, where it was taken.
+    """
+
+    lm: Any
     recipe: Recipe
     total: int
     steps: list[Step] = field(default_factory=list)
     cache_seconds: float = 0.0
     stopped: str = ""
+    dev_loss_before: float | None = None
 
     @property
     def seconds(self) -> float:

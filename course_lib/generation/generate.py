@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
 
 from ..models import LanguageModel
 
@@ -39,8 +41,35 @@ class Generated:
     ms: float
 
 
+class RemoteChat(Protocol):
+    """A model that is not on this machine, such as :class:`~course_lib.generation.remote.RemoteModel`."""
+
+    @property
+    def name(self) -> str:
+        """What it is called."""
+
+    def count_tokens(self, messages: list[Message]) -> int:
+        """How many tokens a conversation has, as nearly as can be known."""
+
+    def complete(self, messages: list[Message], max_new_tokens: int) -> Generated:
+        """The answer to one conversation."""
+
+
+@runtime_checkable
+class StreamingChat(RemoteChat, Protocol):
+    """A remote model that gives its words as they come."""
+
+    def stream(
+        self, messages: list[Message], max_new_tokens: int, stop: Callable[[], bool] = ...
+    ) -> Generator[str, None, Generated]:
+        """The answer to one conversation, piece by piece."""
+
+
+Chat = LanguageModel | RemoteChat
+
+
 def generate(
-    lm: LanguageModel,
+    lm: Chat,
     conversations: list[list[Message]],
     max_new_tokens: int = 48,
     batch_size: int = 8,
@@ -51,7 +80,7 @@ def generate(
 
 
 def generate_counted(
-    lm: LanguageModel,
+    lm: Chat,
     conversations: list[list[Message]],
     max_new_tokens: int = 48,
     batch_size: int = 8,
@@ -61,8 +90,12 @@ def generate_counted(
 
     Conversations are sorted by length first, so that those in a batch need little padding.
     """
-    import torch
     from tqdm import tqdm
+
+    if not isinstance(lm, LanguageModel):
+        bar = tqdm(conversations, desc="answering", unit="answer", leave=False, disable=not progress)
+        return [lm.complete(messages, max_new_tokens) for messages in bar]
+    import torch
 
     prompts = [lm.tokenize(messages) for messages in conversations]
     order = sorted(range(len(prompts)), key=lambda index: len(prompts[index]))
@@ -87,6 +120,85 @@ def generate_counted(
             text = lm.tokenizer.decode(made, skip_special_tokens=True).strip()
             answers[row] = Generated(text, len(prompts[row]), len(made), ms)
     return [answers[row] for row in range(len(prompts))]
+
+
+def generate_stream(
+    lm: Chat, messages: list[Message], max_new_tokens: int = 48, stop: Callable[[], bool] = lambda: False
+) -> Generator[str, None, Generated]:
+    """:func:`generate` for one conversation, piece by piece; the pieces joined are the answer, which is the return value too.
+
+    ``stop`` is asked after every token, and so is whether somebody still reads: a generator that is closed ends the work.
+    """
+    if not isinstance(lm, LanguageModel):
+        if isinstance(lm, StreamingChat):
+            return (yield from lm.stream(messages, max_new_tokens, stop))
+        whole = lm.complete(messages, max_new_tokens)
+        yield whole.text
+        return whole
+    import queue
+    import threading
+
+    import torch
+    from transformers import StoppingCriteriaList
+
+    began, prompt = time.perf_counter(), lm.tokenize(messages)
+    tokens: queue.Queue[int | BaseException | None] = queue.Queue()
+    left = threading.Event()
+
+    class Streamer:
+        def __init__(self) -> None:
+            self.first = True
+
+        def put(self, value: Any) -> None:
+            if self.first:  # the prompt comes first
+                self.first = False
+                return
+            for token in value.flatten().tolist():
+                tokens.put(int(token))
+
+        def end(self) -> None:
+            pass
+
+    def over(ids: Any, scores: Any, **_: Any) -> Any:
+        return torch.full((ids.shape[0],), left.is_set() or stop(), dtype=torch.bool)
+
+    def work() -> None:
+        try:
+            with torch.inference_mode():
+                ids = torch.tensor([prompt])
+                lm.model.generate(
+                    input_ids=ids,
+                    attention_mask=torch.ones_like(ids),
+                    max_new_tokens=max_new_tokens,
+                    do_sample=False,
+                    pad_token_id=lm.tokenizer.pad_token_id,
+                    streamer=Streamer(),
+                    stopping_criteria=StoppingCriteriaList([over]),
+                )
+            tokens.put(None)
+        except BaseException as error:
+            tokens.put(error)
+
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    made: list[int] = []
+    sent = ""
+    try:
+        while (token := tokens.get()) is not None:
+            if isinstance(token, BaseException):
+                raise token
+            made.append(token)
+            text = lm.tokenizer.decode(made, skip_special_tokens=True).strip()
+            if text.startswith(sent) and len(text) > len(sent) and not text.endswith("\ufffd"):  # else half of a character
+                yield text[len(sent) :]
+                sent = text
+    finally:
+        left.set()
+        thread.join()
+    text = lm.tokenizer.decode(made, skip_special_tokens=True).strip()
+    if text.startswith(sent) and len(text) > len(sent):
+        yield text[len(sent) :]
+    return Generated(text, len(prompt), len(made), (time.perf_counter() - began) * 1000)
 
 
 def next_tokens(lm: LanguageModel, text: str, k: int = 5) -> list[tuple[str, float]]:

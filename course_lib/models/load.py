@@ -76,10 +76,21 @@ class Embedder:
             )
             with torch.inference_mode():
                 tokens = self.model(**batch).last_hidden_state
-            mask = batch["attention_mask"].unsqueeze(-1)
-            mean = (tokens * mask).sum(dim=1) / mask.sum(dim=1)
-            vectors[rows] = torch.nn.functional.normalize(mean, dim=1).numpy()
+            vectors[rows] = unit_mean(tokens, batch["attention_mask"]).numpy()
         return vectors
+
+
+def unit_mean(tokens: Any, mask: Any) -> Any:
+    """The mean of the vectors of each text's tokens, scaled to length one: (n, tokens, width) and a mask (n, tokens) → (n, width).
+
+    >>> import torch
+    >>> unit_mean(torch.tensor([[[3.0, 0.0], [0.0, 3.0], [9.0, 9.0]]]), torch.tensor([[1, 1, 0]])).round(decimals=2)
+    tensor([[0.7100, 0.7100]])
+    """
+    import torch
+
+    counted = mask.unsqueeze(-1)
+    return torch.nn.functional.normalize((tokens * counted).sum(dim=1) / counted.sum(dim=1), dim=1)
 
 
 def _locate(variable: str, source: ModelSource) -> tuple[str | Path, str]:

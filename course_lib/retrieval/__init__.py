@@ -4,6 +4,7 @@ from .dense import DenseIndex, top_k
 from .fusion import HybridIndex, Searcher, hybrid, reciprocal_rank_fusion
 from .lexical import BM25Index, tokenize
 from .records import Filter, Hit, Record, Text
+from .rerank import RerankedIndex, Reranker
 
 __all__ = [
     "BM25Index",
@@ -12,6 +13,8 @@ __all__ = [
     "Hit",
     "HybridIndex",
     "Record",
+    "RerankedIndex",
+    "Reranker",
     "Searcher",
     "Text",
     "hybrid",

@@ -38,20 +38,61 @@ def top_k(query: np.ndarray, vectors: np.ndarray, k: int) -> list[tuple[int, flo
 
 def embed_texts(texts: Sequence[str], model: Embedder | None = None, progress: bool = False) -> np.ndarray:
     """Embed texts, and keep the result in the cache folder: the same texts cost nothing the second time."""
+    return embed_lists([texts], model, progress)[0]
+
+
+def embed_lists(
+    lists: Sequence[Sequence[str]], model: Embedder | None = None, progress: bool = False, together: int = 256
+) -> list[np.ndarray]:
+    """:func:`embed_texts` for several lists, such as the passages of several files: each is kept by itself.
+
+    Lists that are not there yet are embedded some at a time, about ``together`` texts, and kept at once: a run that is stopped goes on
+    where it was.
+    """
     import numpy as np
+    from tqdm import tqdm
 
     model = model or embedder()
+    paths = [_embeddings_path(texts, model) for texts in lists]
+    found = [_kept(path, (len(texts), model.dimension)) for path, texts in zip(paths, lists, strict=True)]
+    missing = [at for at, vectors in enumerate(found) if vectors is None]
+    groups: list[list[int]] = []
+    for at in missing:
+        if not groups or sum(len(lists[one]) for one in groups[-1]) + len(lists[at]) > together:
+            groups.append([])
+        groups[-1].append(at)
+    with tqdm(
+        total=sum(len(lists[at]) for at in missing),
+        desc="embedding",
+        unit="text",
+        leave=False,
+        disable=not progress or len(groups) < 2,
+    ) as bar:
+        for group in groups:
+            texts = [text for at in group for text in lists[at]]
+            vectors = model.encode(texts, progress=progress and len(groups) < 2)
+            bar.update(len(texts))
+            starts = np.cumsum([0, *(len(lists[at]) for at in group)])
+            for at, start in zip(group, starts.tolist(), strict=False):
+                part = vectors[start : start + len(lists[at])]
+                found[at] = part
+                _keep(paths[at], part)
+    return [vectors for vectors in found if vectors is not None]
+
+
+def _embeddings_path(texts: Sequence[str], model: Embedder) -> Path:
     digest = hashlib.sha256("\0".join([model.name, str(model.max_tokens), *texts]).encode()).hexdigest()[:32]
-    path = cache_folder() / "embeddings" / f"{digest}.npy"
+    return cache_folder() / "embeddings" / f"{digest}.npy"
+
+
+def _kept(path: Path, shape: tuple[int, int]) -> np.ndarray | None:
+    import numpy as np
+
     try:
         vectors = np.load(path)
-        if vectors.shape == (len(texts), model.dimension):
-            return vectors
+        return vectors if vectors.shape == shape else None
     except (OSError, ValueError, EOFError, zipfile.BadZipFile):
-        pass  # not there, or damaged: it is only a cache
-    vectors = model.encode(list(texts), progress=progress)
-    _keep(path, vectors)
-    return vectors
+        return None  # not there, or damaged: it is only a cache
 
 
 def _keep(path: Path, vectors: np.ndarray) -> None:
@@ -72,15 +113,25 @@ class DenseIndex:
     """Exact search over the embeddings of passages; the score of a hit is its cosine similarity, -1 to 1.
 
     A passage is embedded with its title in front where ``titles`` is true, so that a passage which does not name its product
-    can still be found by it.
+    can still be found by it. ``vectors``, where you have them already, are their embeddings, shape ``(len(passages), dimension)``.
     """
 
     def __init__(
-        self, passages: Sequence[Text], model: Embedder | None = None, *, titles: bool = True, progress: bool = False
+        self,
+        passages: Sequence[Text],
+        model: Embedder | None = None,
+        *,
+        titles: bool = True,
+        progress: bool = False,
+        vectors: np.ndarray | None = None,
     ) -> None:
         self.passages, self.model = list(passages), model or embedder()
-        texts = [titled(passage) if titles else passage.text for passage in self.passages]
-        self.vectors = embed_texts(texts, self.model, progress=progress)
+        if vectors is None:
+            texts = [titled(passage) if titles else passage.text for passage in self.passages]
+            vectors = embed_texts(texts, self.model, progress=progress)
+        elif len(vectors) != len(self.passages):
+            raise ValueError(f"there are {len(self.passages)} passages and {len(vectors)} vectors")
+        self.vectors = vectors
 
     def search(self, question: str, k: int = 5, where: Filter | None = None) -> list[Hit]:
         """The ``k`` passages nearest to a question among those that pass the filter, best first."""

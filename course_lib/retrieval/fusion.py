@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from ..ledger import stage
+from ..models import Embedder
 from .dense import DenseIndex
 from .lexical import BM25Index
 from .records import Filter, Hit, Text
@@ -83,6 +84,6 @@ class HybridIndex:
         return [Hit(texts[name], votes[name]) for name in sorted(votes, key=lambda name: (-votes[name], name))]
 
 
-def hybrid(passages: Sequence[Text]) -> HybridIndex:
+def hybrid(passages: Sequence[Text], model: Embedder | None = None) -> HybridIndex:
     """BM25 and dense search over the same passages, fused."""
-    return HybridIndex([BM25Index(passages), DenseIndex(passages)])
+    return HybridIndex([BM25Index(passages), DenseIndex(passages, model)])

@@ -101,7 +101,7 @@ def render(run: Run) -> str:
         f"<circle cx='{place(x, y).split(',')[0]}' cy='{place(x, y).split(',')[1]}' r='3.5' fill='{DEV}'/>" for x, y in dev
     )
     names = (
-        f"<text x='{LEFT}' y='{HEIGHT - 6}' font-size='11' fill='{INK}'>steps, 0 to {run.total}; loss in nats a token: </text>"
+        f"<text x='{LEFT}' y='{HEIGHT - 6}' font-size='11' fill='{INK}'>steps, 0 to {run.total}; loss in nats: </text>"
         f"<text x='{LEFT + 240}' y='{HEIGHT - 6}' font-size='11' fill='{TRAIN}'>— training, mean of 10</text>"
         f"<text x='{LEFT + 380}' y='{HEIGHT - 6}' font-size='11' fill='{DEV}'>- ● - dev, not trained on</text>"
     )

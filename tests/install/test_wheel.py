@@ -56,6 +56,9 @@ def test_the_wheel_holds_labs_solutions_corpus_and_constraints(wheel):
         "course_lib/corpus/sqlite/NOTICE.md",
         "course_lib/corpus/sqlite/exam.jsonl",
         "course_lib/results/closed_book.json",
+        "course_lib/room/page.html",
+        "course_lib/room/room.css",
+        "course_lib/room/room.js",
     ):
         assert wanted in names
     assert sum(name.startswith("course_lib/corpus/sqlite/docs/") for name in names) >= 150

@@ -86,7 +86,7 @@ def test_help_loads_nothing_heavy() -> None:
     code = f"import sys; from course_lib.cli import main\ntry: main()\nfinally: print('loaded', {heavy} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code, "--help"], capture_output=True, text=True)
     assert done.returncode == 0 and done.stdout.endswith("loaded set()\n")
-    for command in ("lab", "doctor", "check", "progress", "solution", "reset", "prepare", "version", "build"):
+    for command in ("lab", "doctor", "check", "progress", "solution", "reset", "prepare", "version", "build", "room", "start-at"):
         assert re.search(rf"\b{command}\b", done.stdout), command
 
 
