@@ -20,7 +20,11 @@ PAGES = {
     "generation": "Generation",
     "evaluation": "Evaluation",
     "finetune": "Fine-tuning",
+    "folders": "Folders of your own",
+    "serving": "The server, and other servers",
     "exercises": "Exercises",
+    "grading": "Grading a class",
+    "room": "The room of a workshop",
     "widgets": "Widgets",
     "notebooks": "Notebooks and the book",
 }

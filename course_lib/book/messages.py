@@ -17,7 +17,7 @@ from pathlib import Path
 from ..places import PACKAGE
 
 UNKNOWN = "…"
-ERRORS = ("CourseError", "StoreError")
+ERRORS = ("CourseError", "StoreError", "QuestionError", "CannotResume")
 TROUBLE, TODO = "Trouble", "\nWhat to do: "  # start.py has no package to import from, and says both in one text
 DEPTH, MOST = 6, 16  # how far a name is followed, and how many wordings of one message are kept
 
@@ -28,6 +28,9 @@ GROUPS = {
     "Training and adapters": ("finetune",),
     "Stores and the database of lab 05": ("retrieval", "database"),
     "Result files and prices": ("evaluation", "prices"),
+    "Documents of your own, and the server": ("cli_folders", "folders", "serving"),
+    "Rooms, seats and certificates": ("cli_workshop", "room", "artefacts"),
+    "Grading": ("cli_grading", "grading"),
     "The book": ("book",),
 }
 """The headings of the page, with the parts of the package that belong to each."""

@@ -24,7 +24,7 @@ PACKAGE = Path(course_lib.__file__).parent
 # --- messages -------------------------------------------------------------------------------------------------------
 
 
-ERRORS = {"CourseError", "StoreError", "Trouble"}
+ERRORS = {"CourseError", "StoreError", "QuestionError", "CannotResume", "Trouble"}
 
 
 def calls_of_errors(path):
