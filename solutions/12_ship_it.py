@@ -4,7 +4,7 @@
 # **You will** turn a folder of documents into an assistant that names its sources and knows when to be silent, serve it to other programs, pack an adapter
 # for somebody else, and measure all of it with ten questions of your own.
 #
-# 82 minutes · after lab 11
+# 82 minutes · after lab 11 · runs in about 1 min with 2 GB
 
 # %%
 import json
