@@ -24,7 +24,7 @@ DEPTH, MOST = 6, 16  # how far a name is followed, and how many wordings of one 
 GROUPS = {
     "Installing": ("start",),
     "Labs, folders and JupyterLab": ("cli", "workspace", "jupyter", "exercises", "notebooks", "widgets"),
-    "Models": ("models",),
+    "Models": ("models", "generation"),
     "Training and adapters": ("finetune",),
     "Stores and the database of lab 05": ("retrieval", "database"),
     "Result files and prices": ("evaluation", "prices"),

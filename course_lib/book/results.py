@@ -308,6 +308,35 @@ def facts_section() -> list[str]:
     ]
 
 
+def retriever_section() -> list[str]:
+    """The search, stock and tuned, at home and on another shelf."""
+    from ..evaluation import retriever_runs
+
+    runs = retriever_runs.load_runs()
+    lines = [
+        "## The search, stock and tuned",
+        "",
+        "`tuned`: the embedder after contrastive training on the training products; `tuned, reranked`: its hits ranked once more by a small",
+        "cross-encoder. Means of three seeds, intervals over the questions. SQLite's documentation was not trained on.",
+        "",
+    ]
+    for corpus, title in (("quillfeather", "Quillfeather"), ("sqlite", "SQLite's documentation")):
+        shelf = retriever_runs.load_shelf(corpus)
+        rows = []
+        for name in retriever_runs.SYSTEMS:
+            values = [mean_of(runs.marks(name, corpus, one)) for one in retriever_runs.MEASURES]
+            gains = [points(runs.gain(name, "stock", corpus, one)) for one in retriever_runs.MEASURES]
+            rows.append([name, *values, *(gains if name != "stock" else ["–"] * len(gains))])
+        head = ["search", *retriever_runs.MEASURES, *(f"{one} against stock" for one in retriever_runs.MEASURES)]
+        lines += [f"### {title}, {len(shelf.questions)} questions, {len(shelf.passages)} passages", "", *table(head, rows)]
+    trainings = [(way, one["pairs"], one["steps"], one["seconds"]) for way, one in runs.about["trainings"].items()]
+    return [
+        *lines,
+        *table(["training", "pairs", "steps", "seconds"], trainings),
+        provenance(retriever_runs.RESULTS, runs.about, retriever_runs.COMMAND),
+    ]
+
+
 def page() -> str:
     """The page of results as Markdown. Raises :class:`CourseError <course_lib.errors.CourseError>` for a file that does not fit its inputs."""
     from ..evaluation.open_book import load_run
@@ -328,5 +357,6 @@ def page() -> str:
         *freshness_section(),
         *tickets_section(),
         *facts_section(),
+        *retriever_section(),
     ]
     return "\n".join(lines) + "\n"
