@@ -13,6 +13,9 @@ from pathlib import Path
 
 from .errors import CourseError
 
+LOADERS = {"tuned_embedder": ("retriever",), "load_reranker": ("reranker", "retriever")}
+"""Functions that load shipped adapters without naming them."""
+
 
 def code_of(notebook: Path) -> str:
     """The code of a notebook. Raises :class:`CourseError` where it cannot be read."""
@@ -37,8 +40,13 @@ def adapters_named(code: str) -> list[str]:
 
     >>> adapters_named('tuned = merged(run.lm if TRAIN else load_adapter(lm, "tickets"))')
     ['tickets']
+    >>> adapters_named("cross = load_reranker()")
+    ['reranker', 'retriever']
     """
-    return sorted(set(re.findall(r'load_adapter\(\w+, "(\w+)"\)', code)))
+    named = set(re.findall(r'load_adapter\(\w+, "(\w+)"\)', code))
+    for call, loaded in LOADERS.items():
+        named |= set(loaded) if re.search(rf"\b{call}\(", code) else set()
+    return sorted(named)
 
 
 def check_artefacts(notebook: Path) -> tuple[list[str], list[CourseError]]:
