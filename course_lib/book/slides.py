@@ -35,11 +35,11 @@ PAGE = """<!doctype html>
 <link rel="stylesheet" href="reveal/deck.css">
 </head>
 <body>
-<main class="reveal">
+<main><div class="reveal">
 <div class="slides">
 {slides}
 </div>
-</main>
+</div></main>
 <script src="reveal/reveal.js"></script>
 <script src="reveal/notes.js"></script>
 <script>
