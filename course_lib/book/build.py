@@ -26,6 +26,10 @@ Say = Callable[[str], None]
 PARTS = {"Start": ("00",), "The open book": ("01", "02", "03", "04", "05"), "The closed book": ("06", "07", "08"),
          "Both": ("09", "10", "11", "12")}  # fmt: skip
 """The parts of the course, each with its labs."""
+ABOUT = {"Start": "a model, an exam, and how sure a mark is",
+         "The open book": "retrieval-augmented generation, from cutting documents to keeping them fresh",
+         "The closed book": "fine-tuning, from raw tickets to facts in the weights",
+         "Both": "the two together, up to an assistant over documents of your own"}  # fmt: skip
 MARK = "<!-- {} -->"
 BUILD = "_build"
 AXE = "_axe/axe.min.js"  # axe-core, for `course book check`; no page loads it
@@ -62,6 +66,7 @@ def sources(book: Path) -> Iterator[tuple[str, str | bytes]]:
     }
     times = workshop.all_times(book.parent)
     generated: dict[str, Callable[[str], str]] = {
+        "index.md": lambda page: fill(page, "parts", parts_table(times)),
         "troubleshooting.md": lambda page: fill(page, "messages", messages.render(messages.collect())),
         "decide.md": lambda page: fill(page, "claims", claims_table()),
         "workshop/index.md": lambda page: guide(page, times),
@@ -99,6 +104,18 @@ def fill(page: str, name: str, text: str) -> str:
     if page.count(mark) != 1:
         raise CourseError(f"A page of the book has {page.count(mark)} places for its {name}, not one.", f"write {mark} once.")
     return page.replace(mark, text)
+
+
+def parts_table(times: Mapping[str, workshop.LabTimes]) -> str:
+    """The parts of the course with their labs and minutes, and the hours of all of it."""
+    rows: list[list[str | int]] = []
+    for part, numbers in PARTS.items():
+        mine = [number for number in numbers if number in LABS]
+        links = ", ".join(f"[{number}](labs/{LABS[number]}.ipynb)" for number in mine)
+        rows.append([part, links, ABOUT[part], sum(times[number].minutes for number in mine)])
+    lines = results.table(["part", "labs", "what it is about", "minutes"], rows, numbers=False)
+    lines[1] = "| --- | --- | --- | --: |"
+    return "\n".join(lines) + f"\nThat is about {sum(int(row[-1]) for row in rows) / 60:.0f} hours."
 
 
 def guide(page: str, times: Mapping[str, workshop.LabTimes]) -> str:
