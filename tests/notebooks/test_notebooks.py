@@ -87,10 +87,20 @@ def test_a_solution_passes_nbval_without_a_network(lab, tmp_path, models):
     assert reached == ""
 
 
+def skip_training(path):
+    notebook = nbformat.read(path, 4)
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.source = re.sub(r"^TRAIN = True$", "TRAIN = False", cell.source, flags=re.M)
+    nbformat.write(notebook, path)
+
+
 @pytest.mark.parametrize("lab", LABS)
 def test_a_lab_runs_to_its_end_and_only_complains_of_what_is_missing(lab, tmp_path, models):
+    """Without training, as for a learner who takes the adapters that ship; the solutions above train."""
     path = tmp_path / f"{LABS[lab]}.ipynb"
     shutil.copy(ROOT / "labs" / path.name, path)
+    skip_training(path)
     done, reached = run_nbval(path, tmp_path, "--nbval-lax", "--nbval-cell-timeout=900")
     notebook = nbformat.read(path, 4)
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
