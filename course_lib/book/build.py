@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -248,6 +249,8 @@ def build(say: Say = print) -> Path:
         raise CourseError(
             "Jupyter Book found something wrong with the book.", "see its messages above, mend the sources, and build again."
         )
+    # Sphinx copies these only when a page changed too.
+    shutil.copytree(source / "_extra", html_folder(book), dirs_exist_ok=True)
     problems = check_pages(html_folder(book), source)
     for problem in problems:
         say(problem)

@@ -35,18 +35,18 @@ PAGE = """<!doctype html>
 <link rel="stylesheet" href="reveal/deck.css">
 </head>
 <body>
-<main><div class="reveal">
+<main class="reveal">
 <div class="slides">
 {slides}
 </div>
-</div></main>
+</main>
 <script src="reveal/reveal.js"></script>
 <script src="reveal/notes.js"></script>
 <script>
 Reveal.initialize({{
   width: 1280, height: 720, margin: 0.04, center: false, hash: true, slideNumber: "c/t", transition: "none", backgroundTransition: "none",
   plugins: [RevealNotes],
-}});
+}}).then(() => document.querySelector("main").removeAttribute("role"));  // reveal.js makes it an application, which hides the page's parts
 </script>
 </body>
 </html>

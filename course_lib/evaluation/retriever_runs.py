@@ -63,7 +63,7 @@ class Shelf:
 
 @cache
 def load_shelf(corpus: str) -> Shelf:
-    """One of :data:`CORPORA`, with its answerable questions."""
+    """One of ``CORPORA``, with its answerable questions."""
     if corpus == "quillfeather":
         return Shelf(corpus, [question for question in load_exam("exam") if question.answerable], list(whole_shelf()))
     questions = [question for question in load_exam("all", corpus) if question.answerable]
@@ -119,7 +119,7 @@ def _about(run: Run, inputs: Any, pairs: int) -> dict[str, Any]:
 def ask_all(search: Searcher, shelf: Shelf) -> dict[str, Any]:
     """The first :data:`KEPT` ids for each question; and by stage the milliseconds that one takes, asked one after the other.
 
-    That is the mean of the first :data:`TIMED` questions.
+    That is the mean of the first ``TIMED`` questions.
     """
     asked = [question.question for question in shelf.questions]
     found = search.search_many(asked, KEPT)

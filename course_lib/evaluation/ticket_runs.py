@@ -6,7 +6,7 @@ reads the file computes the marks.
 
 ``rules``          the untouched model, told the house's rules
 ``rules, 5 shown`` the same, and shown five tickets with their JSON
-``trained``        LoRA by :data:`RECIPE`, three seeds, a prompt of seven words
+``trained``        LoRA by ``RECIPE``, three seeds, a prompt of seven words
 :data:`CURVE`      the same recipe with one thing changed, one seed each: fewer tickets, more passes, other ranks, names kept
 """
 

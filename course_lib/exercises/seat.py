@@ -103,7 +103,7 @@ def is_local(address: str) -> bool:
 
 
 def post(host: str, port: int, path: str, content: dict[str, Any]) -> tuple[int, dict[str, Any]]:
-    """Send JSON; return the status and the answer. It takes :data:`AT_MOST` seconds. Raises :class:`OSError`.
+    """Send JSON; return the status and the answer. It takes ``AT_MOST`` seconds. Raises :class:`OSError`.
 
     Straight to the address: no proxy, no redirection.
     """
@@ -147,7 +147,7 @@ def join(address: str, code: str, number: int) -> Seat:
             "compare the address with the facilitator's page; both machines must be in the same network.",
         ) from error
     if status != 200:
-        raise CourseError(_said(said, "error", f"The room answered {status}."), _said(said, "todo", "ask the facilitator."))
+        raise CourseError("The room said: " + _said(said, "error", f"it answered {status}."), _said(said, "todo", "ask the facilitator."))
     try:
         seat_file().parent.mkdir(parents=True, exist_ok=True)
         atomic_write(seat_file(), json.dumps(asdict(seat)).encode())

@@ -209,7 +209,7 @@ def read_file(path: Path, name: str, most: int = MOST_BYTES) -> tuple[FileText, 
 def read_folder(folder: str | Path, max_file_mb: float = MOST_BYTES / 1e6) -> Reading:
     """Read all Markdown, HTML, text and PDF files below a folder. Raises :class:`CourseError` where the folder itself cannot be read.
 
-    A folder without a single readable file gives an empty reading; :attr:`Reading.notices` then says why, file by file.
+    A folder without a single readable file gives an empty reading; its ``notices`` then say why, file by file.
     """
     root = find_folder(folder)
     reading = Reading(root)

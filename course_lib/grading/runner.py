@@ -78,7 +78,7 @@ class RoomKernel:
         self._put("status", execution_state="idle")
 
     def get_message(self, stream: str = "iopub", timeout: float | None = None) -> dict[str, Any]:
-        """The next message. Raises :class:`queue.Empty`."""
+        """The next message. Raises ``queue.Empty``."""
         if not self.messages:
             raise Empty
         return self.messages.popleft()

@@ -91,7 +91,7 @@ class Channel:
             self._drain()
 
     def read(self, seconds: float) -> dict[str, Any] | None:
-        """The next message, or ``None`` when there will be none: :attr:`ended` then says why."""
+        """The next message, or ``None`` when there will be none: ``ended`` then says why."""
         until = min(time.monotonic() + seconds, self.until)
         while self.ended is None:
             if (end := self.rest.find(b"\n")) >= 0:

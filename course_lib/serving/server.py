@@ -98,7 +98,7 @@ class Gate:
 
 
 class AssistantServer(ThreadingHTTPServer):
-    """Serves one assistant; :meth:`serve_forever` runs it, :meth:`stop` ends it."""
+    """Serves one assistant; ``serve_forever`` runs it, :meth:`stop` ends it."""
 
     daemon_threads = True
     allow_reuse_address = True
