@@ -147,7 +147,9 @@ def join(address: str, code: str, number: int) -> Seat:
             "compare the address with the facilitator's page; both machines must be in the same network.",
         ) from error
     if status != 200:
-        raise CourseError("The room said: " + _said(said, "error", f"it answered {status}."), _said(said, "todo", "ask the facilitator."))
+        raise CourseError(
+            "The room said: " + _said(said, "error", f"it answered {status}."), _said(said, "todo", "ask the facilitator.")
+        )
     try:
         seat_file().parent.mkdir(parents=True, exist_ok=True)
         atomic_write(seat_file(), json.dumps(asdict(seat)).encode())
