@@ -1,4 +1,4 @@
-"""What all tests share: progress of their own, and the models prepared once."""
+"""What all tests share: progress of their own, the models prepared once, and the book built once."""
 
 from __future__ import annotations
 
@@ -37,3 +37,13 @@ def models() -> None:
 
     for source in SOURCES:
         prepare(source)
+
+
+@pytest.fixture(scope="session")
+def built_book() -> Path:
+    """The folder of the built pages. ``COURSE_BOOK`` names one that was built a moment ago."""
+    if given := os.environ.get("COURSE_BOOK"):
+        return Path(given)
+    from course_lib.book.build import build
+
+    return build().parent
