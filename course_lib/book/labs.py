@@ -116,9 +116,11 @@ def cite(text: str, cited: Mapping[str, str]) -> str:
 
     >>> cite("LoRA (2021, arXiv 2106.09685).", {"2106.09685": "ref-hu-2021"})
     'LoRA (2021, [arXiv 2106.09685](#ref-hu-2021)).'
+    >>> cite("LoRA (2021, arXiv\\n2106.09685).", {"2106.09685": "ref-hu-2021"})
+    'LoRA (2021, [arXiv\\n2106.09685](#ref-hu-2021)).'
     """
     for number, label in cited.items():
-        text = re.sub(rf"\b((?:arXiv|doi)[ :]{re.escape(number)})(?![\w\]])", rf"[\1](#{label})", text)
+        text = re.sub(rf"\b((?:arXiv|doi)[ :\n]{re.escape(number)})(?![\w\]])", rf"[\1](#{label})", text)
     return text
 
 

@@ -103,7 +103,7 @@ def test_every_paper_that_a_lab_names_is_on_the_page_of_references():
     named = set()
     for lab in LABS:
         text = " ".join(text_of(cell) for cell in notebook("solutions", lab)["cells"] if cell["cell_type"] == "markdown")
-        named |= set(re.findall(r"arXiv[ :](\d{4}\.\d{5})", text))
+        named |= set(re.findall(r"arXiv[ :\n](\d{4}\.\d{5})", text))
         links = re.findall(r"\]\(#(ref-[\w-]+)\)", json.dumps(page_of(lab)))
         assert set(links) <= set(CITED.values())
     assert named and named <= set(CITED)
