@@ -125,6 +125,13 @@ def visit_all(html: Path, axe: str = "", dark: bool = False, only: Sequence[str]
             yield Visit(one.page, "file", one.outside, one.errors, ())
 
 
+UNFOLD = """async () => {
+  document.querySelectorAll('details').forEach((one) => { one.open = true; });
+  for (let frame = 0; frame < 3; frame += 1) await new Promise((next) => requestAnimationFrame(next));
+}"""
+"""Opens every fold, and waits until that is painted: a page printed before would leave their contents blank."""
+
+
 def pdf(html: Path, target: Path, order: list[str]) -> int:
     """Print pages one after the other into one PDF, each under its title in the outline; return the number of its pages.
 
@@ -141,7 +148,9 @@ def pdf(html: Path, target: Path, order: list[str]) -> int:
         tab = running.new_page(color_scheme="light")
         for name in order:
             tab.goto(root + name, wait_until="networkidle", timeout=PATIENCE)
-            tab.evaluate("document.querySelectorAll('details').forEach(one => { one.open = true })")
+            # On a busy machine the frames alone are not enough: what was folded is printed blank now and then.
+            tab.add_style_tag(content="details::details-content { content-visibility: visible !important; }")
+            tab.evaluate(UNFOLD)
             title = tab.title().split(" — ")[0]
             printed = tab.pdf(
                 format="A4", margin={side: "16mm" for side in ("top", "bottom", "left", "right")}, print_background=True
