@@ -270,7 +270,7 @@ def test_the_commands_from_an_adapter_to_an_assistant(own_model, adapter, models
         (["serve", ".", "--adapter", "nowhere"], "there is no such folder"),
         (["ask", ".", "x", "--adapter", "mine"], f"trained for small, not for {LANGUAGE_MODEL.name}"),
         (["adapter", "merge", "mine", "out"], f"trained for small, not for {LANGUAGE_MODEL.name}"),
-        (["adapter", "show", "nowhere"], "Adapters that ship with the course: facts, tickets"),
+        (["adapter", "show", "nowhere"], "Adapters that ship with the course: facts, reranker, retriever, tickets"),
         (["adapter", "export", "tickets", "."], "is there already"),
     ],
 )
