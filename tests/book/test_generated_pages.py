@@ -17,6 +17,7 @@ from course_lib.book.explorables import EXPLORABLES, script
 from course_lib.book.workshop import all_times
 from course_lib.errors import CourseError
 from course_lib.exercises.registry import LABS, get_exercise
+from course_lib.finetune.adapters import SHIPPED, adapter_about
 
 BOOK = book_folder()
 PACKAGE = Path(course_lib.__file__).parent
@@ -170,6 +171,12 @@ def test_the_landing_page_has_the_minutes_of_the_labs():
         total += minutes
     assert len(re.findall(r"labs/\w+\.ipynb", page)) == len(LABS)
     assert f"about {total / 60:.0f} hours" in page
+
+
+def test_the_model_card_names_every_adapter_with_its_command():
+    page = (BOOK / "model-card.md").read_text(encoding="utf-8")
+    told = dict(re.findall(r"^\| `(\w+)` \|.*\| `(python -m [\w.]+)` \|$", page, flags=re.MULTILINE))
+    assert told == {path.parent.name: adapter_about(path.parent.name)["command"] for path in SHIPPED.glob("*/about.json")}
 
 
 def test_the_playground_says_what_its_vectors_lose():
